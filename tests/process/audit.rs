@@ -1,4 +1,4 @@
-//! What the audit log tells of operators, and of what was refused.
+//! Entries of the audit log about operators' actions and rejected ones.
 
 use std::{
     fs,
@@ -15,14 +15,14 @@ use crate::{
     support::{http::call, server_process::Program},
 };
 
-/// The entries of this event.
+/// Returns the entries of this event.
 fn entries(data: &Path, event: &str) -> Vec<Value> {
     let log = fs::read_to_string(data.join("audit.log")).expect("readable");
     let entries = log.lines().map(|line| serde_json::from_str::<Value>(line).expect("JSON"));
     entries.filter(|entry| entry["event"] == event).collect()
 }
 
-/// Who it was in an entry, by which way, and how it ended.
+/// Returns the caller, the channel and the outcome of an entry.
 fn told(entry: &Value) -> (&str, &str, &str) {
     assert_eq!(entry["v"], 1, "{entry}");
     let text = |key: &str| entry[key].as_str().unwrap_or_default();

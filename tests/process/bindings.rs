@@ -1,4 +1,4 @@
-//! The document about bindings in other languages: its commands are run, its entry is the one of the build.
+//! The page about bindings in other languages: its commands run, and its example entry matches the build.
 
 use std::{fs, path::Path};
 
@@ -9,7 +9,7 @@ use crate::{
 
 const DOCUMENT: &str = "docs/bindings.md";
 
-/// The blocks in this language.
+/// Returns the blocks in this language.
 fn fenced(language: &str) -> Vec<String> {
     blocks(DOCUMENT).into_iter().filter(|block| block.language == language).map(|block| block.text).collect()
 }
@@ -23,7 +23,7 @@ fn bindings_generated_from_a_released_image_or_by_reflection_work() {
     let [image, reflection] = &fenced("sh")[..] else { panic!("{DOCUMENT} has two blocks of commands") };
     for (block, what) in [(image, "the image"), (reflection, "reflection")] {
         let _ = fs::remove_dir_all(folder.path().join("generated"));
-        // What was downloaded once is not asked for again.
+        // Downloads are cached between runs.
         let script = format!("export npm_config_prefer_offline=true\n{block}")
             .replace("127.0.0.1:50051", &server.grpc.to_string());
         let said = run(folder.path(), &script);

@@ -1,4 +1,4 @@
-//! The bridge as an operator runs it: killed, looked at by `doctor`, and explained.
+//! The bridge as operators run it: kills, `doctor`, `explain`.
 
 use std::{
     io::Write,
@@ -19,7 +19,7 @@ use crate::support::{
     server_process::{Program, ServerProcess},
 };
 
-/// A configuration file, with its statement, for a provider.
+/// Writes a configuration file and a statement for a provider.
 fn configuration(folder: &Path, url: &str, backend: &str) -> PathBuf {
     let statement = folder.join("statement");
     std::fs::write(&statement, "the operator's statement").expect("writes");
@@ -81,7 +81,7 @@ async fn loopback_calls_ignore_proxy_environment_variables() {
     let configuration = configuration(folder.path(), &provider.url(), "v2");
     let server = serve(folder.path(), &configuration)
         .env("PASSBRIDGE_ENVIRONMENTS__DEFAULT__PASSTHROUGH", &provider.url())
-        // Nobody listens at the discard port.
+        // No process listens on the discard port.
         .env("HTTP_PROXY", "http://127.0.0.1:9")
         .env("http_proxy", "http://127.0.0.1:9")
         .env("NO_PROXY", "")
@@ -137,7 +137,7 @@ async fn the_doctor_checks_an_environment_step_by_step() {
     for backend in ["v1", "v2"] {
         let (provider, folder) = (Provider::start(), tempfile::tempdir().expect("a folder"));
         let configuration = configuration(folder.path(), &provider.url(), backend);
-        // Without a server first: the command opens the folder itself.
+        // First without a server: the command opens the data folder itself.
         let (works, said) = doctor(folder.path(), &configuration, &[]);
         assert!(works, "{said}");
         let server = serve(folder.path(), &configuration).start();
@@ -249,7 +249,7 @@ fn explain(arguments: &[&str], input: &str) -> (bool, String) {
 
 #[test]
 fn every_row_of_the_documented_table_is_explained() {
-    // What the caller sees, and words of each of its documented causes.
+    // The caller's symptom, and words of each documented cause.
     let rows: [(&str, &[&str]); 5] = [
         ("401", &["no Authorization header", "in seconds"]),
         (
@@ -317,7 +317,7 @@ fn the_migration_page_lists_every_documented_provider_code() {
     }
 }
 
-/// Every code of an error in the provider's file: those of each enumeration that has the best-known one.
+/// Returns every error code in the provider's file: the values of each enumeration that contains the best-known code.
 fn codes_of(file: &Path) -> Vec<String> {
     fn collect(value: &serde_json::Value, codes: &mut Vec<String>) {
         if let Some(named) = value.get("enum").and_then(serde_json::Value::as_array)
@@ -357,7 +357,7 @@ async fn calls_to_the_provider_are_counted() {
     let line = page
         .lines()
         .find(|line| line.starts_with(label) && line.contains("http_response_status_code=\"201\""));
-    // Registered, got a token, and made the two codes of a device without an id.
+    // A registration, a token, and the two creates for a device without an id.
     assert!(line.is_some_and(|line| line.ends_with(" 4")), "{page}");
 }
 

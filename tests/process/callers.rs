@@ -1,4 +1,4 @@
-//! Callers of gRPC as an operator makes and removes them.
+//! gRPC callers, created and removed by an operator.
 
 use std::{
     fs,
@@ -27,7 +27,7 @@ const AUTH: &str = "[grpc]\nauth = \"callers\"\n";
 const KEYS: &str = r#"{"keys":[{"kty":"EC","crv":"P-256","x":"MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4",
     "y":"4Etl6SRW2YiLUrN5vfvVHuhp7x8PxltmWWlbbM4IFyM","kid":"1"}]}"#;
 
-/// What `passbridge caller new` prints: the token, and the entry for the configuration.
+/// Parses the output of `passbridge caller new`: the token and the configuration entry.
 fn new_caller(name: &str, permissions: &[&str]) -> (String, String) {
     let permissions = permissions.iter().flat_map(|permission| ["--permission", permission]);
     let arguments: Vec<_> =
@@ -60,7 +60,7 @@ async fn a_reload_that_removes_a_caller_ends_its_watches() {
     let stranger = server.codes().create_registration_code(Request::new(create())).await;
     refused(stranger, Code::Unauthenticated, "CALLER_NOT_AUTHENTICATED");
 
-    // A configuration that is wrong changes nothing.
+    // An invalid configuration changes nothing.
     write(&file, &[&other, "[[callers]]\nname = \"third\"\ntoken_hash = \"x\"\n"]);
     server.signal(Signal::HUP);
     let line = server.wait_for_line("configuration reload rejected");
@@ -94,7 +94,7 @@ fn table_entries_without_information_are_rejected() {
     assert_eq!(keys, ["name", "token_hash", "permissions"], "{printed}");
 }
 
-/// Serves a page of HTML to whoever asks, and gives its URL.
+/// Serves an HTML page for every request, and returns its URL.
 fn web_page() -> String {
     let listener = TcpListener::bind("127.0.0.1:0").expect("binds");
     let url = format!("http://{}/keys", listener.local_addr().expect("an address"));
@@ -125,11 +125,11 @@ fn unreadable_issuer_keys_are_logged_and_reported_by_the_doctor() {
         let said = [output.stdout, output.stderr].concat();
         (output.status.success(), String::from_utf8(said).expect("UTF-8"))
     };
-    // Without a server first, and then the one that runs.
+    // First without a server, then with the running one.
     for runs in [false, true] {
         let server = runs.then(|| {
             let mut server = Program::server(&data).argument("--config").argument(&file).start();
-            // It is tried again and again, so that the line comes after any other one too.
+            // Retries continue, so the line follows every other one.
             let line = server.wait_for_line("cannot read the keys of an issuer");
             assert!(line.contains("\"issuer\":\"https://id\"") && line.contains(&wrong), "{line}");
             server

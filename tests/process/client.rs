@@ -1,4 +1,4 @@
-//! Commands around REST clients, with a server that runs and without.
+//! Commands for REST clients, with and without a running server.
 
 use std::{fs, os::unix::fs::PermissionsExt, path::Path};
 
@@ -12,17 +12,17 @@ use crate::support::{
 
 const DEVICE_INFO: &str = "eyJtb2RlbCI6IkFGVE1NIiwib3NOYW1lIjoiQW5kcm9pZCJ9";
 
-/// A command over this data folder.
+/// A command for this data folder.
 pub(crate) fn command(data: &Path, arguments: &[&str]) -> Program {
     Program::new(arguments).env("PASSBRIDGE_STORE__PATH", data.to_str().expect("UTF-8"))
 }
 
-/// A command that asks the REST face of this server.
+/// A command that calls the REST face of this server.
 pub(crate) fn command_for(server: &ServerProcess, data: &Path, arguments: &[&str]) -> Program {
     command(data, arguments).env("PASSBRIDGE_REST__LISTEN", &server.rest.to_string())
 }
 
-/// What a command prints that must succeed.
+/// Returns the output of a command, which must succeed.
 #[track_caller]
 pub(crate) fn printed(program: Program) -> String {
     let output = program.output();
@@ -187,7 +187,7 @@ async fn the_signing_key_is_sealed_and_survives_a_rotation() {
     let write = |text: String| fs::write(&file, text).expect("written");
     let ring = file.to_str().expect("UTF-8");
 
-    // A store from before there was a ring, then a ring, then its next key, then that key alone.
+    // A store without a key ring, then with a ring, then with its next key, then with that key alone.
     let statement = printed(command(&data, &["statement", "--requestor", "REF"]));
     for text in [line("one", 1), line("two", 2) + &line("one", 1), line("two", 2)] {
         write(text);

@@ -1,4 +1,4 @@
-//! A collector of traces over OTLP.
+//! An OTLP trace collector.
 
 use std::{
     net::SocketAddr,
@@ -16,7 +16,7 @@ use tokio::net::TcpListener;
 use tokio_stream::wrappers::TcpListenerStream;
 use tonic::{Request, Response, Status, async_trait};
 
-/// What it was sent.
+/// The received requests.
 #[derive(Clone, Default)]
 pub struct Collector {
     requests: Arc<Mutex<Vec<ExportTraceServiceRequest>>>,
@@ -34,7 +34,7 @@ impl TraceService for Collector {
 }
 
 impl Collector {
-    /// Starts one, for as long as the test's runtime lives.
+    /// Starts a collector that lives as long as the test's runtime.
     pub async fn start() -> (Self, SocketAddr) {
         let collector = Self::default();
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
@@ -47,14 +47,14 @@ impl Collector {
         (collector, address)
     }
 
-    /// Every span.
+    /// Returns every span.
     pub fn spans(&self) -> Vec<Span> {
         let requests = self.requests.lock().expect("not poisoned");
         let resources = requests.iter().flat_map(|request| &request.resource_spans);
         resources.flat_map(|resource| &resource.scope_spans).flat_map(|scope| scope.spans.clone()).collect()
     }
 
-    /// Everything that it was sent, spelled out.
+    /// Returns everything received as text.
     pub fn everything(&self) -> String {
         format!("{:?}", self.requests.lock().expect("not poisoned"))
     }

@@ -1,4 +1,4 @@
-//! Commands that run to their end.
+//! Commands that run and exit.
 
 use std::fs;
 

@@ -1,4 +1,4 @@
-//! The cookbook of grpcurl: every command of it is pasted into one shell, and must answer what stands below it.
+//! The grpcurl cookbook: every command runs in one shell and must print the output that the page shows.
 
 use std::{collections::BTreeSet, path::Path};
 
@@ -11,10 +11,10 @@ use crate::{
 
 const COOKBOOK: &str = "docs/grpcurl.md";
 
-/// Where the cookbook has a server without TLS.
+/// The address of the cookbook's server without TLS.
 const PLAIN: &str = "127.0.0.1:50051";
 
-/// Pastes the recipes of one server, which must all answer what stands below them.
+/// Runs the recipes for one server. Each must print the output that the page shows.
 #[track_caller]
 fn check(folder: &Path, written: &str, server: &ServerProcess) {
     let recipes: Vec<_> =

@@ -1,4 +1,4 @@
-//! What was acknowledged is there after any crash.
+//! Acknowledged writes survive every crash.
 
 use std::{
     collections::HashMap,
@@ -22,21 +22,21 @@ const MOST_ACKNOWLEDGED: u64 = 400;
 /// Seconds; longer than the test.
 const LASTING: i64 = 36_000;
 
-/// What a client knows of a code that was acknowledged to it.
+/// A client's knowledge of a code that was acknowledged to it.
 #[derive(Clone, Copy, PartialEq)]
 enum Known {
     Lives,
-    /// The delete was sent, and no answer came.
+    /// The delete was sent without a response.
     MayBeGone,
     Gone,
 }
 
-/// What all clients know together.
+/// The combined knowledge of all clients.
 #[derive(Default)]
 struct Knowledge {
-    /// By code: the record's id, and what became of it.
+    /// By code: the record's id and its last known state.
     codes: HashMap<String, (String, Known)>,
-    /// Creates that were sent and have no answer.
+    /// The number of creates that were sent without a response.
     unanswered_creates: u64,
     acknowledged: u64,
 }
@@ -57,7 +57,7 @@ impl Clients {
         self.one_more.notify_one();
     }
 
-    /// Creates and deletes until the server is gone.
+    /// Creates and deletes codes until the server is gone.
     async fn keep_busy(
         self: Arc<Self>,
         mut codes: RegistrationCodeServiceClient<Channel>,
@@ -92,7 +92,7 @@ impl Clients {
     }
 }
 
-/// Reads every code that was ever acknowledged.
+/// Reads every acknowledged code.
 async fn assert_all_there(server: &ServerProcess, clients: &Clients, round: u64) {
     let known = clients.know(|knowledge| knowledge.codes.clone());
     let codes = server.codes();
@@ -116,14 +116,14 @@ async fn assert_all_there(server: &ServerProcess, clients: &Clients, round: u64)
             Err(status) => {
                 assert_eq!(status.code(), Code::NotFound, "{status:?}");
                 assert!(known != Known::Lives, "round {round}: {code} was acknowledged and lost");
-                // Settled: it must not come back.
+                // Deleted for certain: it must not reappear.
                 clients.set(&code, Known::Gone);
             }
         }
     }
 }
 
-/// The counter must agree with what clients know, but for calls that were never answered.
+/// The counter must match the clients' knowledge, except for calls without a response.
 fn assert_counted(server: &ServerProcess, clients: &Clients, round: u64) {
     let (_, metrics) = server.page("/metrics");
     let line = metrics.lines().find(|line| line.starts_with("passbridge_live_codes{"));
@@ -143,7 +143,7 @@ async fn a_kill_loses_no_acknowledged_write() {
     let mut random = fastrand::Rng::with_seed(4);
     for round in 0..ROUNDS {
         if round % 3 == 2 {
-            // While its index is being filled.
+            // While the server fills its index.
             Program::server(folder.path()).start().kill();
         }
         let mut server = Program::server(folder.path()).start();

@@ -1,5 +1,5 @@
-//! A disk that is slow, broken or full. A killed process shows little about the disk, so here a preloaded
-//! library stands between the server and it: `tests/support/sync_shim.c`.
+//! Slow, broken and full disks. Killing a process reveals little about the disk, so these tests preload a
+//! library between the server and the disk: `tests/support/sync_shim.c`.
 
 use std::{
     fs,
@@ -23,7 +23,7 @@ use crate::support::{
     status::{probable_causes, refused},
 };
 
-/// A server over a disk that does what the test says.
+/// A server with a disk that the test controls.
 struct Disk {
     folder: TempDir,
     shim: PathBuf,
@@ -47,7 +47,7 @@ impl Disk {
     }
 
     fn data(&self) -> PathBuf {
-        // Without links, as the kernel tells the names of open files.
+        // With symbolic links resolved, because the kernel reports resolved names of open files.
         self.folder.path().canonicalize().expect("is there").join("data")
     }
 
@@ -55,20 +55,20 @@ impl Disk {
         self.folder.path().join("control")
     }
 
-    /// See the shim for what there is. The file changes in one step, for it is read at any time.
+    /// The shim lists the modes. The file is replaced atomically, because the shim may read it at any time.
     fn does(&self, what: &str) {
         let next = self.folder.path().join("control.next");
         fs::write(&next, what).expect("written");
         fs::rename(next, self.control()).expect("renamed");
     }
 
-    /// Waits until a sync is on hold.
+    /// Waits until a sync is blocked.
     async fn is_held(&self) {
         let held = self.folder.path().join("control.held");
         until("a sync on hold", async || Path::exists(&held)).await;
     }
 
-    /// A server that stays after a write has failed, so that it can be looked at.
+    /// A server that keeps running after a failed write, so that the test can examine it.
     fn start(&self) -> ServerProcess {
         self.server().env("PASSBRIDGE_STORE__ON_WRITE_FAILURE", "stay").start()
     }
@@ -114,7 +114,7 @@ async fn a_create_is_acknowledged_after_its_sync() {
     disk.does("hold");
     let waiting: Vec<_> = (0..8).map(|_| creating(&server)).collect();
     disk.is_held().await;
-    // Calls that need no sync are answered meanwhile, so an answer to a create would have come as well.
+    // Calls that need no sync are answered meanwhile, so a response to the create would have arrived too.
     for _ in 0..20 {
         server.codes().get_registration_code(get(&before)).await.expect("reads");
     }
@@ -192,8 +192,8 @@ async fn calls_that_share_a_sync_share_its_failure() {
     }
 }
 
-/// What holds whichever way the disk fails: refused in our words, told to whoever asks for health, reads go
-/// on, and nothing acknowledged is lost.
+/// Holds for every kind of disk failure: writes are rejected with our error, health reports it, reads still
+/// work, and no acknowledged write is lost.
 async fn assert_survives(failure: &str) {
     let disk = Disk::new();
     let mut server = disk.start();

@@ -1,4 +1,4 @@
-//! The command line client that the README shows, by reflection alone.
+//! grpcurl, which the README shows, with nothing but reflection.
 
 use std::{
     env,

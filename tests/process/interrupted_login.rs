@@ -1,5 +1,5 @@
-//! A server that is killed while a viewer logs in, or while a device asks what may be watched: until it is back the device
-//! cannot connect, and then it goes on with the code and the login that it has.
+//! A server that is killed during a login or an authorization. The device cannot connect until the server is back, and then
+//! continues with the same code and login.
 
 use std::path::Path;
 
@@ -14,7 +14,7 @@ use crate::support::{
 const DEVICE: &str = "requestor=REF&deviceId=2ab3fb02b8e2a2f2&format=json";
 const DEVICE_INFO: &str = "eyJtb2RlbCI6IkFGVE1NIiwib3NOYW1lIjoiQW5kcm9pZCJ9";
 
-/// A server over version 2 of this provider.
+/// A server over this provider's version 2.
 fn serve(folder: &Path, provider: &Provider) -> ServerProcess {
     let file = folder.join("passbridge.toml");
     if !file.exists() {
@@ -30,7 +30,7 @@ fn serve(folder: &Path, provider: &Provider) -> ServerProcess {
     Program::server(&folder.join("data")).argument("--config").argument(&file).start()
 }
 
-/// A device's token, as an operator prints one.
+/// Mints a device's token with the operator's command.
 fn token(folder: &Path, server: &ServerProcess) -> String {
     let output = Program::new(&["token", "--requestor", "REF", "--url", &format!("http://{}", server.rest)])
         .argument("--config")
@@ -41,7 +41,7 @@ fn token(folder: &Path, server: &ServerProcess) -> String {
     String::from_utf8(output.stdout).expect("UTF-8").trim().to_owned()
 }
 
-/// A TV, which knows where to call and by what token.
+/// A TV with the server's address and its token.
 struct Tv<'a> {
     server: &'a ServerProcess,
     token: &'a str,
@@ -58,7 +58,7 @@ impl Tv<'_> {
         self.send("GET", path).await
     }
 
-    /// Nobody answers: not even a refusal that a device could take for one of its login.
+    /// The connection is refused. There is no response that a device could mistake for a failed login.
     async fn cannot_connect(&self) {
         let connected = tokio::net::TcpStream::connect(self.server.rest).await;
         assert!(connected.is_err(), "somebody listens");
@@ -71,7 +71,7 @@ fn json_of(answer: &Answer, status: u16) -> Value {
     serde_json::from_str(&answer.body).expect("JSON")
 }
 
-/// A code of the TV's, with which a viewer has been sent to the operator.
+/// Creates a code whose viewer was redirected to the operator.
 async fn started(tv: &Tv<'_>) -> String {
     let created = tv.send("POST", &format!("/reggie/v1/REF/regcode?{DEVICE}")).await;
     let code = json_of(&created, 201)["code"].as_str().expect("a code").to_owned();
@@ -92,7 +92,7 @@ async fn a_login_in_progress_survives_a_kill_with_the_same_code() {
     let code = started(&Tv { server: &server, token: &token }).await;
     server.kill();
     Tv { server: &server, token: &token }.cannot_connect().await;
-    // The operator knows nothing of it.
+    // The operator is not affected.
     provider.log_in(&code, "Cablevision").await;
 
     let server = serve(folder.path(), &provider);
@@ -119,7 +119,7 @@ async fn a_login_and_its_decisions_survive_a_kill_during_an_authorization() {
     json_of(&tv.get(&format!("/api/v1/authenticate/{code}?requestor=REF&format=json")).await, 200);
     let permitted = json_of(&tv.get(&format!("/api/v1/authorize?{DEVICE}&resource=news")).await, 200);
 
-    // The operator takes its time with another one, and the server does not live to hear of it.
+    // The operator delays the next decision, and the server is killed before it arrives.
     provider.fault(json!({ "path": "/api/v2/REF/decisions/", "times": 1, "hang": {} })).await;
     provider.forget_calls().await;
     let address = server.rest;

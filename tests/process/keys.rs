@@ -1,4 +1,4 @@
-//! The key ring as an operator turns it: a new key in front, a rotation, the former key away.
+//! Key rotation by an operator: prepend a new key, rotate, remove the former key.
 
 use std::{fs, os::unix::fs::PermissionsExt, path::PathBuf};
 
@@ -14,7 +14,7 @@ use crate::{
     },
 };
 
-/// An installation over a provider, with a key ring.
+/// An installation with a provider and a key ring.
 struct Installation {
     provider: Provider,
     folder: tempfile::TempDir,
@@ -43,7 +43,7 @@ impl Installation {
         fs::write(self.path("passbridge.toml"), text).expect("written");
     }
 
-    /// Writes the ring, and has the configuration name it.
+    /// Writes the key ring and names it in the configuration.
     fn write_ring(&self, lines: &[&str]) {
         fs::write(self.path("ring"), lines.join("\n")).expect("written");
         self.write_configuration(&format!("key_ring = \"{}\"", self.path("ring").display()));
@@ -63,15 +63,15 @@ impl Installation {
         self.with_configuration(program).env("PASSBRIDGE_STORE__PATH", data.to_str().expect("UTF-8"))
     }
 
-    /// The entries of rotations in the audit log: their key, how many secrets, and how each ended.
+    /// Returns the audit entries of rotations: key, number of secrets, outcome.
     fn entries(&self) -> Vec<Value> {
         let log = fs::read_to_string(self.path("data").join("audit.log")).expect("readable");
         let entries = log.lines().map(|line| serde_json::from_str::<Value>(line).expect("JSON"));
         entries.filter(|entry| entry["event"] == "keys_rotated").collect()
     }
 
-    /// Makes a code, for which the credentials and the token are needed, and with which two secrets come: what is known of the
-    /// device, and which one the code belongs to. No registration follows the first one.
+    /// Creates a code. That requires the credentials and the token, and adds two secrets: the known device, and
+    /// the device of the code. No registration follows the first one.
     async fn works(&self, server: &ServerProcess) {
         let request =
             CreateRegistrationCodeRequest { device_ip: "203.0.113.7".to_owned(), ..request::create() };
@@ -108,7 +108,7 @@ async fn a_rotation_reseals_everything_and_the_former_key_can_be_removed() {
     installation.works(&server).await;
     assert!(server.terminate().await.success());
 
-    // The former one opens nothing any more.
+    // The former key no longer opens any secret.
     installation.write_ring(&[&one]);
     let error = installation.server().failure();
     for part in [
@@ -137,7 +137,7 @@ async fn keys_stored_without_a_ring_are_sealed_by_a_command_without_a_server() {
     assert!(error.contains("store.key_ring: is not set") && error.contains("passbridge keys new"), "{error}");
 
     installation.write_ring(&[&new_key("one")]);
-    // Until then it is used as it is, which is told.
+    // Until then the unsealed secret is used and reported.
     let mut server = installation.server().begin();
     let line = server.wait_for_line("not sealed with the first key");
     assert!(line.contains("passbridge keys rotate"), "{line}");
@@ -176,7 +176,7 @@ async fn an_unusable_key_ring_changes_nothing_on_a_running_server() {
     let entries = installation.entries();
     assert_eq!(entries.iter().map(|entry| &entry["result"]).collect::<Vec<_>>(), ["refused", "refused"]);
 
-    // With both keys it goes on from where it was.
+    // With both keys the rotation resumes.
     installation.write_ring(&[&two, &one]);
     let said = printed(installation.rotate());
     assert!(said.contains("7 of 7 secrets"), "{said}");

@@ -1,4 +1,4 @@
-//! A server from its start to its end: signals, restarts, reloads.
+//! The life of a server: signals, restarts, reloads.
 
 use std::fs;
 

@@ -1,4 +1,4 @@
-//! The log of a running server: what strangers can cause in it, and a reader that does not read.
+//! The log of a running server: the lines that unauthenticated clients can cause, and a reader that blocks.
 
 use std::{
     io::{Read, Write},
@@ -23,7 +23,7 @@ async fn a_blocked_log_pipe_delays_no_call_and_later_reports_dropped_lines() {
         Program::server(folder.path()).env("PASSBRIDGE_LOG__FILTER", "info,h2=warn").begin_unread();
     server.wait_until_serving();
     assert_eq!(dropped_lines(&server), 0);
-    // From here on nobody reads, and each of these is a line.
+    // From here on the log is not read, and each of these calls logs a line.
     drop(flood_with_ping_answers(server.grpc, 100_000));
     assert!(dropped_lines(&server) > 0);
     server.codes().create_registration_code(create()).await.expect("is answered all the same");
@@ -32,7 +32,7 @@ async fn a_blocked_log_pipe_delays_no_call_and_later_reports_dropped_lines() {
     assert!(line["lines"].as_u64() > Some(0), "{line}");
 }
 
-/// A client that has answered so many pings that nobody had sent, once the server has read all of it.
+/// Sends this many unsolicited ping acknowledgments, and returns when the server has read all of them.
 fn flood_with_ping_answers(address: SocketAddr, count: usize) -> TcpStream {
     const SETTINGS: [u8; 9] = [0, 0, 0, 4, 0, 0, 0, 0, 0];
     let ping = |flags: u8, content: &[u8; 8]| [&[0, 0, 8, 6, flags, 0, 0, 0, 0], &content[..]].concat();

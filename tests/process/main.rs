@@ -1,4 +1,4 @@
-//! The program as its operators meet it: command line, signals, crashes, a failing disk.
+//! The program as operators run it: command line, signals, crashes, failing disks.
 
 #![forbid(unsafe_code)]
 

@@ -1,4 +1,4 @@
-//! The operations listener, commands, and what a server leaves on disk.
+//! The operations listener, commands, and the files of a server.
 
 use std::{fs, os::unix::fs::PermissionsExt, path::Path};
 
@@ -119,7 +119,7 @@ fn the_control_socket_answers_once_a_port_accepts() {
     server.kill();
 }
 
-/// Whether a process accepts connections on any port, as Linux tells it without a connection being made.
+/// Whether a process listens on any port, according to Linux and without opening a connection.
 fn listens_anywhere(process: u32) -> bool {
     const LISTEN: &str = "0A";
     let folder = Path::new("/proc").join(process.to_string());
@@ -184,7 +184,7 @@ async fn the_next_start_restricts_the_permissions_of_readable_files() {
     server.terminate().await;
 }
 
-/// Lets everybody read what is below a folder.
+/// Makes everything below a folder readable for every user.
 fn open_to_all(folder: &Path) {
     for entry in fs::read_dir(folder).expect("readable") {
         let path = entry.expect("readable").path();
@@ -197,7 +197,7 @@ fn open_to_all(folder: &Path) {
     }
 }
 
-/// The names of the files below a folder, none of which anybody else can use.
+/// Returns the names of the files below a folder. No other user may access any of them.
 fn assert_private(folder: &Path) -> Vec<String> {
     let mut names = Vec::new();
     for entry in fs::read_dir(folder).expect("readable") {

@@ -1,4 +1,4 @@
-//! The dialogue of both screens, command by command as `docs/first-and-second-screen.md` has it.
+//! The dialogue of both screens, command by command from `docs/first-and-second-screen.md`.
 
 use std::{fs, path::Path};
 
@@ -13,11 +13,11 @@ use crate::{
 
 const DOCUMENT: &str = "docs/first-and-second-screen.md";
 
-/// Where the document has the provider's stand-in, and the server.
+/// The addresses of the mock provider and the server in the document.
 const PROVIDER: &str = "127.0.0.1:9400";
 const REST: &str = "127.0.0.1:8080";
 
-/// The server that the document begins with.
+/// The server that the document starts.
 fn server(folder: &Path, provider: &str) -> ServerProcess {
     let tables = blocks(DOCUMENT).into_iter().filter(|block| block.language == "toml");
     let [table] = &tables.collect::<Vec<_>>()[..] else { panic!("the document has one table") };

@@ -1,4 +1,4 @@
-//! What keeps a server from starting is told in words that say what to do.
+//! Errors that prevent the start, which must say what to do.
 
 use std::{fs, net::TcpListener, sync::Arc};
 
@@ -72,7 +72,7 @@ fn a_data_folder_that_cannot_be_created_is_named() {
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("file");
     fs::write(&file, "").expect("written");
-    // Below a file nobody can make a folder, whatever their permissions.
+    // No user can create a folder below a file, whatever the permissions.
     let data = file.join("data");
     let error = Program::server(&data).failure();
     assert!(error.contains("store.path") && error.contains(data.to_str().expect("UTF-8")), "{error}");

@@ -1,4 +1,4 @@
-//! What the tests of this binary share; its files are shared with other binaries.
+//! The shared code of this binary's tests. Its files are shared with other binaries.
 
 #[path = "../support/any_call.rs"]
 pub mod any_call;

@@ -1,4 +1,4 @@
-//! Resets by the command line: files, standard input, a terminal; and trials under a server that is killed.
+//! Resets from the command line (files, standard input, a terminal), and trials of a killed server.
 
 use std::{
     fmt::Write as _,
@@ -34,14 +34,14 @@ async fn start_trials(server: &ServerProcess, devices: &[&str]) {
     }
 }
 
-/// `passbridge temp-pass reset` of the sample TempPass at this server.
+/// Runs `passbridge temp-pass reset` of the sample TempPass at this server.
 fn reset(server: &ServerProcess, arguments: &[&str]) -> Program {
     let common = ["temp-pass", "reset", "--requestor", REQUESTOR, "--mvpd", "TempPass"];
     let program = Program::new(&common).env("PASSBRIDGE_GRPC__LISTEN", &server.grpc.to_string());
     arguments.iter().fold(program, Program::argument)
 }
 
-/// The status, standard output and standard error of a command.
+/// Returns the status, standard output and standard error of a command.
 fn outcome(program: Program) -> (bool, String, String) {
     let output = program.output();
     let text = |bytes| String::from_utf8(bytes).expect("UTF-8");
@@ -175,7 +175,7 @@ async fn an_unreachable_server_loses_no_line_of_a_reset_file() {
     assert!(!succeeded && errors.contains("cannot connect to"), "{errors}");
 }
 
-/// In a terminal, as an operator sees it: the bar is there, and goes on over a broken line far down.
+/// A terminal shows the progress bar, which continues past a malformed line.
 #[tokio::test]
 async fn a_terminal_shows_progress_and_names_malformed_lines() {
     let folder = tempfile::tempdir().expect("a folder");

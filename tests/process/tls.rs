@@ -1,4 +1,4 @@
-//! TLS as operators meet it: what keeps a server from starting, what the log and the metrics tell, and certificates that
+//! TLS for operators: errors that prevent the start, log lines and metrics, and certificates that
 //! are renewed under load.
 
 use std::{
@@ -22,7 +22,7 @@ use crate::support::{
     server_process::{Program, ServerProcess},
 };
 
-/// A server with TLS on both faces, whose certificate and key lie in this folder.
+/// A server with TLS on both faces. Its certificate and key are in this folder.
 fn program(folder: &Path, data: &Path) -> Program {
     let (certificate, key) = (folder.join("tls.crt"), folder.join("tls.key"));
     let mut program = Program::server(data);
@@ -164,7 +164,7 @@ async fn unusable_files_are_reported_once_with_their_key_and_change_nothing() {
     }
 }
 
-/// Calls that go on until they are stopped, and how many of them were answered.
+/// Calls that continue until stopped, and the number of successful ones.
 struct Load {
     goes_on: Arc<AtomicBool>,
     answered: Arc<AtomicUsize>,
@@ -172,7 +172,7 @@ struct Load {
 }
 
 impl Load {
-    /// Callers with a connection each that they keep, and others with a new one for each call.
+    /// Starts callers that keep one connection each, and callers that open one for each call.
     fn on(server: &ServerProcess, client: &TlsClient) -> Self {
         let (goes_on, answered) = (Arc::new(AtomicBool::new(true)), Arc::new(AtomicUsize::new(0)));
         let (grpc, rest) = (server.grpc, server.rest);
@@ -199,7 +199,7 @@ impl Load {
         Self { goes_on, answered, callers }
     }
 
-    /// Waits until further calls were answered.
+    /// Waits for further successful calls.
     async fn further(&self) {
         let before = self.answered.load(Ordering::Relaxed);
         crate::support::server_process::until("further calls", async || {
@@ -209,7 +209,7 @@ impl Load {
         .await;
     }
 
-    /// Ends; fails if any call has.
+    /// Stops the calls. Panics if any has failed.
     async fn end(self) {
         self.goes_on.store(false, Ordering::Relaxed);
         for caller in self.callers {
@@ -218,7 +218,7 @@ impl Load {
     }
 }
 
-/// Puts files into a folder as Kubernetes does it: a link to a folder of links is swapped in one step.
+/// Updates files as Kubernetes does: it atomically replaces a symbolic link to a folder.
 fn project(volume: &Path, generation: &str, identity: &Identity) {
     let folder = volume.join(generation);
     fs::create_dir(&folder).expect("made");
@@ -273,7 +273,7 @@ async fn certificates_are_renewed_under_load_with_no_failed_call() {
     assert_eq!(last.registration_code.expect("a code").state(), State::Released);
 }
 
-/// What a command printed that must succeed.
+/// Returns the output of a command, which must succeed.
 #[track_caller]
 fn printed(program: Program) -> String {
     let output = program.output();
@@ -319,7 +319,7 @@ fn commands_use_tls_and_a_client_certificate() {
     };
     let reset = ["temp-pass", "reset", "--requestor", "REF", "--mvpd", "TempPass", "--device", "a"];
 
-    // The local server is believed by the certificate that the configuration names.
+    // The command trusts the certificate that the configuration names.
     assert!(!printed(here(&["token", "--requestor", "REF"])).trim().is_empty());
     let answer = printed(here(&reset).arguments(&["--cert", &cert, "--key", &key]));
     assert!(answer.contains("no trial to reset"), "{answer}");

@@ -1,4 +1,4 @@
-//! Traces over OTLP, into a collector of the test's own.
+//! Traces over OTLP to the test's collector.
 
 use std::net::SocketAddr;
 
@@ -39,7 +39,7 @@ fn program(folder: &tempfile::TempDir, collector: SocketAddr) -> Program {
     Program::server(folder.path()).env("OTEL_EXPORTER_OTLP_ENDPOINT", &format!("http://{collector}"))
 }
 
-/// Makes a code as part of a sampled trace; gives the code.
+/// Creates a code within a sampled trace and returns it.
 async fn create_in_trace(server: &ServerProcess) -> String {
     let mut request = Request::new(CreateRegistrationCodeRequest {
         device_id: Some(DEVICE.to_owned()),
@@ -133,7 +133,7 @@ async fn calls_not_sampled_by_the_caller_are_not_exported_by_default() {
 #[tokio::test]
 async fn an_unreachable_collector_delays_neither_calls_nor_shutdown() {
     let folder = tempfile::tempdir().expect("a folder");
-    // Bound, so that nobody else gets the port, and listened to by nobody.
+    // Bound, so that no other process gets the port, but not listening.
     let silent = TcpSocket::new_v4().expect("a socket");
     silent.bind(SocketAddr::from(([127, 0, 0, 1], 0))).expect("a port");
     let address = silent.local_addr().expect("an address");

@@ -1,4 +1,4 @@
-//! What open watches cost the server.
+//! The memory that open watches take.
 
 use std::fs;
 
@@ -18,7 +18,7 @@ type Codes = RegistrationCodeServiceClient<Channel>;
 
 const WATCHES: usize = 1_000;
 
-/// What each may cost, in bytes, its share of the connection included.
+/// The limit for each watch in bytes, including its share of the connection.
 const MOST: usize = 8 * 1024;
 
 fn resident_memory(process: u32) -> usize {
@@ -39,7 +39,7 @@ async fn an_open_watch_takes_at_most_eight_kibibytes() {
     let folder = tempfile::tempdir().expect("a folder");
     let server = Program::server(folder.path()).start();
     let connections = [server.codes(), server.codes()];
-    // Few at once: memory that a crowd of creates leaves behind would be the watches' afterwards.
+    // Few concurrent creates: memory that they leave allocated would be attributed to the watches.
     let creates = stream::iter(0..WATCHES).map(|_| {
         let mut codes = connections[0].clone();
         async move { codes.create_registration_code(create()).await }

@@ -1,4 +1,4 @@
-//! `passbridge store copy`: from the embedded store to Redis and back, broken off, and refused.
+//! `passbridge store copy`: from the embedded store to Redis and back, interrupted, and rejected.
 
 use std::{fs, process::Output};
 
@@ -26,17 +26,17 @@ use crate::{
 const BASIC: &str = "TempPass";
 const PROMOTIONAL: &str = "TempPassREF";
 
-/// A reset that is due once a year.
+/// A reset schedule that runs once a year.
 const SCHEDULE: &str = "[[temp_pass_schedules]]\nname = \"yearly\"\nschedule = \"0 0 1 1 *\"\nrequestor = \"REF\"\n\
                         mvpd = \"TempPass\"\ntarget = { all = true }\n";
 
-/// `passbridge store copy` from one installation to another.
+/// Runs `passbridge store copy` from one installation to another.
 fn copy(from: &Installation, to: &Installation) -> Program {
     let program = Program::new(&["store", "copy", "--from"]).argument(from.path("passbridge.toml"));
     program.argument("--to").argument(to.path("passbridge.toml"))
 }
 
-/// What a copy says that it has done, which has to succeed.
+/// Returns the counts that a copy, which must succeed, reports.
 #[track_caller]
 fn copied(from: &Installation, to: &Installation) -> CopyOutput {
     let Output { status, stdout, stderr } = copy(from, to).output();
@@ -44,7 +44,7 @@ fn copied(from: &Installation, to: &Installation) -> CopyOutput {
     CopyOutput(String::from_utf8(stdout).expect("UTF-8"))
 }
 
-/// The table that a copy prints.
+/// Parses the table that a copy prints.
 struct CopyOutput(String);
 
 impl CopyOutput {
@@ -106,7 +106,7 @@ async fn created(server: &ServerProcess, request_id: &str) -> RegistrationCode {
     created.registration_code.expect("a code")
 }
 
-/// What viewers and devices have at an installation, by what they were told of it.
+/// The state of viewers and devices at an installation, as they received it.
 struct Life {
     live: RegistrationCode,
     released: RegistrationCode,
@@ -132,7 +132,7 @@ impl Life {
         };
         server.codes().delete_registration_code(delete(&life.released.code)).await.expect("deletes");
 
-        // Of basic trials two are reset, and of what came after that one again.
+        // Two basic trials are reset, and one of them begins again.
         for device in ["before", "again"] {
             authorize(server, BASIC, device, "", "one").await;
         }
@@ -142,7 +142,7 @@ impl Life {
         }
         reset(server, BASIC, reset_temp_pass_request::Target::DeviceId("again".to_owned())).await;
 
-        // Three devices of one user, who has all five; and another one, whose trial meets that.
+        // Three devices of one user with all five resources, and another device whose trial meets that user's.
         for (device, resource) in [("tv", "1"), ("phone", "2"), ("box", "3"), ("tv", "4"), ("tv", "5")] {
             authorize(server, PROMOTIONAL, device, "viewer", resource).await;
         }
@@ -151,7 +151,7 @@ impl Life {
         life
     }
 
-    /// Asks for everything, changes nothing, and gives what can be compared to the last time.
+    /// Reads everything without changes, and returns a comparable value.
     async fn goes_on(&self, server: &ServerProcess) -> Vec<TempPass> {
         for code in [&self.live, &self.repeated] {
             let read = server.codes().get_registration_code(get(&code.code)).await.expect("is there");
@@ -267,7 +267,7 @@ async fn an_interrupted_copy_is_resumed_and_blocks_servers_until_it_completes() 
     let error = copy(&to, &Installation::embedded("")).failure();
     assert!(error.contains("--from: the store is the target of an interrupted copy"), "{error}");
 
-    // Another store's copy does not go on where this one was broken off.
+    // The copy of another store does not resume this interrupted copy.
     let another = Installation::embedded("");
     another.command(&["statement", "--requestor", REQUESTOR]);
     let error = copy(&another, &to).failure();
@@ -301,7 +301,7 @@ async fn an_interrupted_copy_is_resumed_and_blocks_servers_until_it_completes() 
     assert!(error.contains("the target is not empty"), "{error}");
 }
 
-/// How many keys the engine has.
+/// Returns the number of keys of the engine.
 fn keys(engine: &Server) -> usize {
     match engine.command(&["DBSIZE"]) {
         Reply::Integer(count) => usize::try_from(count).expect("a count"),
@@ -337,7 +337,7 @@ async fn an_impossible_copy_is_rejected_before_any_write() {
     assert_eq!(keys(&other), 0);
     assert!(!folder.path("data").exists());
 
-    // A target that is in use, and one that was.
+    // A target that is in use, and one that was in use.
     let mut server = folder.server().start();
     let error = copy(&from, &folder).failure();
     assert!(error.contains("--to") && error.contains("is in use by another passbridge server"), "{error}");

@@ -1,4 +1,4 @@
-//! A TV, and the page of its viewer, that are served by another server at each call.
+//! A TV and its viewer's page, whose calls alternate between servers.
 
 use std::{collections::BTreeSet, fs};
 
@@ -20,7 +20,7 @@ use crate::{
 const DEVICE: &str = "requestor=REF&deviceId=2ab3fb02b8e2a2f2&format=json";
 const DEVICE_INFO: &str = "eyJtb2RlbCI6IkFGVE1NIiwib3NOYW1lIjoiQW5kcm9pZCJ9";
 
-/// Two servers over one engine and before one provider, and the token of a TV.
+/// Two servers with one engine and one provider, and the token of a TV.
 struct Scene {
     provider: Provider,
     one: ServerProcess,
@@ -59,7 +59,7 @@ impl Scene {
         serde_json::from_str(&answer.body).expect("JSON")
     }
 
-    /// A code, made at one of them.
+    /// Creates a code at one of the servers.
     async fn code(&self) -> String {
         let created = self.send(&self.one, "POST", &format!("/reggie/v1/REF/regcode?{DEVICE}")).await;
         assert_eq!(created.status, 201, "{created:?}");
@@ -67,7 +67,7 @@ impl Scene {
         created["code"].as_str().expect("a code").to_owned()
     }
 
-    /// A viewer goes to the operator by the other one, and logs in.
+    /// Logs a viewer in through the other server.
     async fn log_in(&self, code: &str) {
         let path = format!(
             "/api/v1/authenticate?reg_code={code}&requestor_id=REF&mso_id=Cablevision&domain_name=adobe.com\

@@ -1,4 +1,4 @@
-//! Several servers over one Redis: what one of them does, the others know.
+//! Several servers with one Redis: every change is visible at all of them.
 
 #![forbid(unsafe_code)]
 
@@ -23,16 +23,16 @@ use support::{
 use test_engine::{Cluster, ClusterOptions, Reply, Server, ServerOptions};
 use tonic::Code;
 
-/// Longer than anything takes that must come.
+/// Longer than any expected event takes.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// Both kinds of engine, each with what is written for it.
+/// Both products, each with its client.
 fn engines() -> (Server, Cluster) {
     let cluster = ClusterOptions { primaries: 3, replicas: 1, ..ClusterOptions::default() };
     (Server::start(ServerOptions::default()), Cluster::start(&cluster))
 }
 
-/// Two servers over each kind of engine.
+/// Two servers with each kind of engine.
 async fn over_both<F: Future<Output = ()>>(more: &str, act: impl Fn([ServerProcess; 2]) -> F) {
     let (server, cluster) = engines();
     for urls in [vec![server.url()], cluster.urls()] {
@@ -155,7 +155,7 @@ async fn a_trial_is_shared_by_all_replicas_by_device_and_user() {
     .await;
 }
 
-/// The status of a REST call with this token.
+/// Returns the status of a REST call with this token.
 async fn status(server: &ServerProcess, token: &str) -> u16 {
     let url = format!("http://{}/reggie/v1/{REQUESTOR}/regcode/NOSUCHC", server.rest);
     let client = reqwest::Client::new();
@@ -172,7 +172,7 @@ async fn a_token_is_valid_at_every_replica_until_it_is_revoked() {
         assert_eq!(status(&other, &token).await, 404, "the token is good, and there is no such code");
         let revoked = installation.command(&["revoke", "--issued-before", "now"]);
         assert_eq!(revoked, "revoked");
-        // The other one hears of it a moment later.
+        // The other server is notified a moment later.
         let refused = async { while status(&other, &token).await != 401 {} };
         tokio::time::timeout(PATIENCE, refused).await.expect("the token is refused there too");
     }
@@ -205,7 +205,7 @@ async fn the_audit_log_can_be_written_to_a_stream() {
     assert!(entries.contains("\"event\":\"statement_minted\""), "{entries}");
 }
 
-/// Every text of an answer.
+/// Returns every text of a response.
 fn texts(reply: Reply) -> Vec<String> {
     match reply {
         Reply::Array(parts) => parts.into_iter().flat_map(texts).collect(),

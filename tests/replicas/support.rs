@@ -1,4 +1,4 @@
-//! What the tests of this binary share.
+//! The shared code of this binary's tests.
 
 #[path = "../support/http.rs"]
 #[allow(dead_code, reason = "it has more than this binary needs")]
@@ -17,18 +17,18 @@ use std::{fs, path::PathBuf};
 
 use self::server_process::{Program, ServerProcess};
 
-/// Where servers are configured, that share an engine or have a data folder of their own.
+/// The configuration of servers that share an engine or have their own data folder.
 pub struct Installation {
     folder: tempfile::TempDir,
 }
 
 impl Installation {
-    /// Over the engine at these addresses, with more lines of the configuration.
+    /// Configures servers for the engine at these addresses, with more configuration lines.
     pub fn over(urls: &[String], more: &str) -> Self {
         Self::with(&format!("kind = \"redis\"\nurl = \"{}\"", urls.join(",")), more)
     }
 
-    /// Over a data folder of its own, with more lines of the configuration.
+    /// Configures a server with its own data folder, with more configuration lines.
     pub fn embedded(more: &str) -> Self {
         Self::with("free_space_reserve = 0", more)
     }
@@ -46,27 +46,27 @@ impl Installation {
         installation
     }
 
-    /// A file of the installation.
+    /// Returns the path of a file of the installation.
     pub fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
-    /// Writes the key ring that all servers read.
+    /// Writes the key ring of all servers.
     pub fn write_ring(&self, lines: &[&str]) {
         fs::write(self.path("ring"), lines.join("\n")).expect("written");
     }
 
-    /// A server.
+    /// Starts a server.
     pub fn server(&self) -> Program {
         Program::server(&self.path("data")).argument("--config").argument(self.path("passbridge.toml"))
     }
 
-    /// Two servers.
+    /// Starts two servers.
     pub fn two(&self) -> [ServerProcess; 2] {
         [self.server().start(), self.server().start()]
     }
 
-    /// What a command prints.
+    /// Returns the output of a command.
     #[track_caller]
     pub fn command(&self, arguments: &[&str]) -> String {
         let program = Program::new(arguments).argument("--config").argument(self.path("passbridge.toml"));
@@ -76,7 +76,7 @@ impl Installation {
     }
 }
 
-/// A line of a key ring.
+/// Generates a line of a key ring.
 pub fn key(id: &str) -> String {
     let output = Program::new(&["keys", "new", "--id", id]).output();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));

@@ -1,5 +1,5 @@
-//! The assumptions about the provider: numbered without a gap, kept where they are said to be, and there wherever they are
-//! referred to.
+//! The assumptions about the provider: numbered without gaps, kept in the files that they name, and defined wherever they are
+//! referenced.
 
 use std::{collections::BTreeSet, fs, path::Path};
 
@@ -8,7 +8,7 @@ const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
 const DOCUMENT: &str = "docs/assumptions.md";
 
-/// An assumption's number, and the files that it is kept in.
+/// An assumption's number and its files.
 fn assumptions() -> Vec<(u32, Vec<String>)> {
     let text = fs::read_to_string(Path::new(ROOT).join(DOCUMENT)).expect("readable");
     let rows = text.lines().filter_map(|line| {

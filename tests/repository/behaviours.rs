@@ -1,4 +1,4 @@
-//! The table of what the clients show, which is made from their tests.
+//! The client behavior table, which is generated from the clients' tests.
 
 use std::fs;
 
@@ -6,7 +6,7 @@ use crate::tree::{Tree, outcome};
 
 const README: &str = "clients/README.md";
 
-/// The table's check after the clients' tests have shown these ids.
+/// Runs the check of the table after the clients' tests have reported these ids.
 fn check(tree: &Tree, shown: &[(&str, &str)], arguments: &[&str]) -> (bool, String) {
     let folder = tempfile::tempdir().expect("a folder");
     for (language, ids) in shown {

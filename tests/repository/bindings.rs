@@ -1,4 +1,4 @@
-//! The bindings in the repository, kept by the build: its program is run by itself, in a copy of the tree.
+//! The committed bindings, which the build maintains. The tests run the build script in a copy of the tree.
 
 use std::{collections::BTreeSet, fs};
 
@@ -8,7 +8,7 @@ const WARNING: &str = "clients/go/passbridge/v1/warning.pb.go";
 const SERVICE: &str = "clients/go/passbridge/v1/temp_pass_service_grpc.pb.go";
 const FORMER: &str = "clients/go/passbridge/v1/former.pb.go";
 
-/// All that the bindings are made from, and the bindings.
+/// The inputs of the bindings, and the bindings.
 fn tree() -> Tree {
     Tree::with(&[
         "proto",
@@ -20,7 +20,7 @@ fn tree() -> Tree {
     ])
 }
 
-/// What the build makes of the variable.
+/// Runs the build script with this value of the variable.
 fn build(tree: &Tree, asked: Option<&str>) -> (bool, String) {
     let out = tempfile::tempdir().expect("a folder");
     let mut command = tree.command(env!("PASSBRIDGE_BUILD_SCRIPT"));

@@ -1,4 +1,4 @@
-//! What the repository keeps in step by its own tools: bindings, released protos, the table of the clients, assumptions.
+//! Checks of committed files: bindings, released protos, the client behavior table, assumptions, documents.
 
 #![forbid(unsafe_code)]
 

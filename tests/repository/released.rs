@@ -1,4 +1,4 @@
-//! The guard of released protos: it compares with the image of the last release, which is in the repository.
+//! The compatibility check of the protos against the committed image of the last release.
 
 use crate::tree::{Tree, outcome};
 
@@ -14,11 +14,11 @@ fn breaking(tree: &Tree) -> (bool, String) {
 fn each_breaking_change_since_the_last_release_is_rejected() {
     let tree = tree();
     let changes = [
-        // A field is removed, another one renumbered, a third one gets another type.
+        // Removes a field, renumbers another, and changes the type of a third.
         ("warning", "  string field = 1;\n", "", "\"field\""),
         ("warning", "string message = 3;", "string message = 4;", "\"3\" with name \"message\""),
         ("device_info", "optional string model = 2;", "optional bytes model = 2;", "\"model\""),
-        // Code that was generated from the former ones no longer compiles beside the new one.
+        // Code generated from the former protos does not compile with the new ones.
         (
             "hash_algorithm",
             "HASH_ALGORITHM_SHA512 = 2;",

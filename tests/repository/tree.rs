@@ -1,4 +1,4 @@
-//! A copy of part of the repository, for tests of the repository's own tools.
+//! A copy of part of the repository, for tests of its tools.
 
 use std::{
     fs,
@@ -8,13 +8,13 @@ use std::{
 
 use tempfile::TempDir;
 
-/// The copy.
+/// The copied tree.
 pub struct Tree {
     folder: TempDir,
 }
 
 impl Tree {
-    /// These files and folders, and nothing else.
+    /// Copies these files and folders only.
     pub fn with(paths: &[&str]) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         for path in paths {
@@ -23,17 +23,17 @@ impl Tree {
         Self { folder }
     }
 
-    /// Where a file of it is.
+    /// Returns the path of a file.
     pub fn path(&self, file: &str) -> PathBuf {
         self.folder.path().join(file)
     }
 
-    /// The text of a file.
+    /// Returns the text of a file.
     pub fn read(&self, file: &str) -> String {
         fs::read_to_string(self.path(file)).expect("readable")
     }
 
-    /// Puts a text in the place of another one, which must be there.
+    /// Replaces a text. Panics if it is missing.
     #[track_caller]
     pub fn edit(&self, file: &str, from: &str, to: &str) {
         let text = self.read(file);
@@ -41,7 +41,7 @@ impl Tree {
         fs::write(self.path(file), text.replacen(from, to, 1)).expect("writes");
     }
 
-    /// A program that is to be run in it.
+    /// Prepares a program to run in the tree.
     pub fn command(&self, program: &str) -> Command {
         let mut command = Command::new(program);
         command.current_dir(self.folder.path());
@@ -62,7 +62,7 @@ fn copy(from: &Path, to: &Path) {
     }
 }
 
-/// Whether a program succeeded, and all that it said.
+/// Returns whether a program succeeded, and its output.
 pub fn outcome(mut command: Command) -> (bool, String) {
     let Output { status, stdout, stderr } = command.output().expect("runs");
     (status.success(), String::from_utf8_lossy(&[stdout, stderr].concat()).into_owned())

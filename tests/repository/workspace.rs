@@ -1,4 +1,4 @@
-//! What holds for every target of the workspace: library, programs, tests, benchmarks, build script.
+//! Checks of every target in the workspace: library, programs, tests, benchmarks, build scripts.
 
 use std::{fs, process::Command};
 

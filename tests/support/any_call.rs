@@ -1,4 +1,4 @@
-//! Calls to whatever method there is, of bytes to bytes.
+//! Calls to any method, with raw bytes as messages.
 
 use std::{error::Error, fmt::Debug};
 
@@ -10,20 +10,20 @@ use tonic::{
     codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder},
 };
 
-/// What calls can be made over: a channel of tonic's, or a connection of the test's own.
+/// A transport for calls: a tonic channel or a connection of the test.
 pub trait Connection: GrpcService<Body, Error: Debug, ResponseBody: AnswerBody> {}
 
 impl<T: GrpcService<Body, Error: Debug, ResponseBody: AnswerBody>> Connection for T {}
 
-/// A body that answers can be taken from.
+/// A response body.
 pub trait AnswerBody: http_body::Body<Error: Into<Box<dyn Error + Send + Sync>>> + Send + 'static {}
 
 impl<T: http_body::Body<Error: Into<Box<dyn Error + Send + Sync>>> + Send + 'static> AnswerBody for T {}
 
-/// The first message that a method answers to this one.
+/// Returns the first response message of a method.
 ///
 /// # Errors
-/// The status that it answers in the place of one.
+/// Returns the call's status if there is no message.
 pub async fn first_answer(
     channel: impl Connection,
     method: &str,
@@ -43,7 +43,7 @@ pub async fn first_answer(
     Ok(answers.message().await?.unwrap_or_default())
 }
 
-/// Bytes as they are.
+/// A codec that passes bytes through.
 struct Plain;
 
 impl Codec for Plain {

@@ -1,10 +1,10 @@
-//! Callers of gRPC as a configuration lists them, and calls with their tokens.
+//! Configured gRPC callers, and calls with their tokens.
 
 use passbridge::config::{Auth, CallerEntry, Config};
 use sha2::{Digest, Sha256};
 use tonic::Request;
 
-/// A caller that is known by [`token_of`] its name, for every requestor and environment.
+/// A caller with the token [`token_of`] its name, for every requestor and environment.
 pub fn caller(name: &str, permissions: &[&str]) -> CallerEntry {
     CallerEntry {
         name: name.to_owned(),
@@ -14,24 +14,24 @@ pub fn caller(name: &str, permissions: &[&str]) -> CallerEntry {
     }
 }
 
-/// The same, known by this name of its certificate instead.
+/// A caller that is identified by this name in its certificate.
 #[allow(dead_code, reason = "not every binary has certificates of callers")]
 pub fn by_san(san: &str, caller: CallerEntry) -> CallerEntry {
     CallerEntry { token_hash: None, san: Some(san.to_owned()), ..caller }
 }
 
-/// The token of a caller of this name.
+/// Returns the token of the caller with this name.
 pub fn token_of(name: &str) -> String {
     format!("token-of-{name}")
 }
 
-/// Has callers asked for who they are, which are these.
+/// Requires authentication, with these callers.
 pub fn list(config: &mut Config, callers: impl IntoIterator<Item = CallerEntry>) {
     config.grpc.auth = Auth::Callers;
     config.callers = callers.into_iter().collect();
 }
 
-/// A call with this token.
+/// Adds this token to a call.
 pub fn with_token<T>(token: &str, message: T) -> Request<T> {
     let mut request = Request::new(message);
     let line = format!("Bearer {token}").parse().expect("a header's value");

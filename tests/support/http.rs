@@ -1,4 +1,4 @@
-//! A plain HTTP client that knows nothing of passbridge: what it sends is what the test says.
+//! A plain HTTP client without passbridge code: it sends exactly what the test specifies.
 
 use std::net::SocketAddr;
 
@@ -9,14 +9,14 @@ use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
 
-/// A request that is about to be sent.
+/// A request to send.
 pub struct Call {
     address: SocketAddr,
     request: http::request::Builder,
     body: Bytes,
 }
 
-/// What came back.
+/// A response.
 #[derive(Debug, Clone)]
 pub struct Answer {
     pub status: StatusCode,
@@ -24,14 +24,14 @@ pub struct Answer {
     pub body: String,
 }
 
-/// A request to this server.
+/// Creates a request to this server.
 pub fn call(address: SocketAddr, method: &str, path: &str) -> Call {
     let request = Request::builder().method(method).uri(path).header("host", address.to_string());
     Call { address, request, body: Bytes::new() }
 }
 
 impl Call {
-    /// The same with one more header.
+    /// Adds a header.
     pub fn header(mut self, name: &str, value: impl AsRef<[u8]>) -> Self {
         let value = http::HeaderValue::from_bytes(value.as_ref()).expect("a header's value");
         if name == "host" {
@@ -41,24 +41,24 @@ impl Call {
         self
     }
 
-    /// The same with a form.
+    /// Sets a form body.
     pub fn form(self, form: impl Into<Bytes>) -> Self {
         self.header("content-type", "application/x-www-form-urlencoded").body(form)
     }
 
-    /// The same with a body.
+    /// Sets a body.
     pub fn body(mut self, body: impl Into<Bytes>) -> Self {
         self.body = body.into();
         self
     }
 
-    /// Sends it, on a connection of its own.
+    /// Sends the request on a separate connection.
     pub async fn send(self) -> Answer {
         let stream = tokio::net::TcpStream::connect(self.address).await.expect("connects");
         self.send_over(stream).await.expect("answers")
     }
 
-    /// Sends it over a connection that is there.
+    /// Sends the request over this connection.
     pub async fn send_over(
         self,
         stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
@@ -76,7 +76,7 @@ impl Call {
 }
 
 impl Answer {
-    /// The body as JSON, of an answer that must have this status.
+    /// Returns the JSON body. Panics if the status differs.
     #[track_caller]
     pub fn json(&self, status: u16) -> serde_json::Value {
         assert_eq!(self.status, status, "{self:?}");
@@ -84,7 +84,7 @@ impl Answer {
         serde_json::from_str(&self.body).expect("JSON")
     }
 
-    /// The body as XML, of an answer that must have this status.
+    /// Returns the XML body. Panics if the status differs.
     #[track_caller]
     pub fn xml(&self, status: u16) -> &str {
         assert_eq!(self.status, status, "{self:?}");
@@ -92,7 +92,7 @@ impl Answer {
         &self.body
     }
 
-    /// The documented error's message, in JSON.
+    /// Returns the message of a documented JSON error.
     #[track_caller]
     pub fn error(&self, status: u16) -> String {
         let error = self.json(status);
@@ -100,7 +100,7 @@ impl Answer {
         error["message"].as_str().expect("a message").to_owned()
     }
 
-    /// A header that must be there.
+    /// Returns a header. Panics if it is missing.
     #[track_caller]
     pub fn header(&self, name: &str) -> &str {
         let value = self.headers.get(name).unwrap_or_else(|| panic!("no {name}: {self:?}"));

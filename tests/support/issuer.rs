@@ -1,4 +1,4 @@
-//! An issuer of JWTs: its keys, its tokens, and the HTTP server that serves its key set.
+//! A JWT issuer: its keys, its tokens, and the HTTP server of its key set.
 
 use std::{
     net::SocketAddr,
@@ -24,10 +24,10 @@ use tokio_rustls::TlsAcceptor;
 
 use super::certificates::Identity;
 
-/// How long the header of a PKCS#8 key with 2048 bits of RSA is, before its PKCS#1 key.
+/// The length in bytes of the PKCS#8 header before the PKCS#1 key of a 2048-bit RSA key.
 const PKCS8_HEADER: usize = 26;
 
-/// A key that tokens are signed with.
+/// A signing key for tokens.
 #[derive(Clone)]
 pub struct SigningKey {
     id: String,
@@ -36,7 +36,7 @@ pub struct SigningKey {
 }
 
 impl SigningKey {
-    /// A new one.
+    /// Generates a key.
     pub fn new(id: &str, algorithm: Algorithm) -> Self {
         let key = match algorithm {
             Algorithm::ES256 => {
@@ -56,13 +56,13 @@ impl SigningKey {
         Self { id: id.to_owned(), algorithm, key }
     }
 
-    /// A token with these claims.
+    /// Signs a token with these claims.
     pub fn sign(&self, claims: &Value) -> String {
         let header = Header { kid: Some(self.id.clone()), ..Header::new(self.algorithm) };
         jsonwebtoken::encode(&header, claims, &self.key).expect("signs")
     }
 
-    /// Its public part, as a cluster of Kubernetes lists it.
+    /// The public key as a JWK, in the form of a Kubernetes cluster.
     pub fn public(&self) -> Value {
         let mut key = Jwk::from_encoding_key(&self.key, self.algorithm).expect("a public key");
         key.common.key_id = Some(self.id.clone());
@@ -72,7 +72,7 @@ impl SigningKey {
     }
 }
 
-/// What the server does when its keys are asked for.
+/// The server's response to requests for its keys.
 #[derive(Debug, Clone)]
 pub enum Serves {
     Text(StatusCode, String),
@@ -85,7 +85,7 @@ struct Shared {
     token: Mutex<Option<String>>,
 }
 
-/// The server, for as long as the test's runtime lives.
+/// The server. It lives as long as the test's runtime.
 #[derive(Clone)]
 pub struct IssuerServer {
     scheme: &'static str,
@@ -94,12 +94,12 @@ pub struct IssuerServer {
 }
 
 impl IssuerServer {
-    /// Serves this.
+    /// Starts a server with this response.
     pub async fn start(serves: Serves) -> Self {
         Self::begin(serves, None).await
     }
 
-    /// Serves this over TLS, with this certificate.
+    /// Starts a server with this response over TLS, with this certificate.
     pub async fn start_over_tls(serves: Serves, identity: &Identity) -> Self {
         Self::begin(serves, Some(TlsAcceptor::from(Arc::new(identity.server_config())))).await
     }
@@ -118,7 +118,7 @@ impl IssuerServer {
                 tokio::spawn(async move {
                     match tls {
                         None => serve_connection(stream, router).await,
-                        // Whoever does not believe the certificate leaves in the middle.
+                        // Clients that do not trust the certificate abort the handshake.
                         Some(tls) => {
                             let Ok(stream) = tls.accept(stream).await else { return };
                             serve_connection(stream, router).await;
@@ -130,27 +130,27 @@ impl IssuerServer {
         Self { scheme, address, shared }
     }
 
-    /// Where its keys are.
+    /// The URL of the key set.
     pub fn url(&self) -> String {
         format!("{}://{}/openid/v1/jwks", self.scheme, self.address)
     }
 
-    /// From now on it serves this.
+    /// Changes the response.
     pub fn serve(&self, serves: Serves) {
         *self.shared.serves.lock().expect("not poisoned") = serves;
     }
 
-    /// From now on it asks for this token.
+    /// Requires this bearer token from now on.
     pub fn ask_for(&self, token: &str) {
         *self.shared.token.lock().expect("not poisoned") = Some(token.to_owned());
     }
 
-    /// How often it was asked.
+    /// Returns the number of requests.
     pub fn asked(&self) -> usize {
         *self.shared.asked.borrow()
     }
 
-    /// Waits until it was asked so often.
+    /// Waits for this number of requests.
     pub async fn asked_times(&self, times: usize) {
         let mut asked = self.shared.asked.subscribe();
         asked.wait_for(|asked| *asked >= times).await.expect("the server is there");
@@ -162,7 +162,7 @@ async fn serve_connection(stream: impl AsyncRead + AsyncWrite + Unpin + Send + '
     let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
 }
 
-/// A key set of these keys.
+/// The key set of these keys.
 pub fn keys<'a>(keys: impl IntoIterator<Item = &'a SigningKey>) -> Serves {
     let keys: Vec<_> = keys.into_iter().map(SigningKey::public).collect();
     Serves::Text(StatusCode::OK, json!({ "keys": keys }).to_string())

@@ -1,7 +1,7 @@
-//! The provider's own OpenAPI files, and Prism (<https://stoplight.io/open-source/prism>), which stands between a client and
-//! a provider and refuses whatever is not as they say, in either direction.
+//! The provider's OpenAPI files and Prism (<https://stoplight.io/open-source/prism>), a proxy between a client and
+//! a provider that rejects requests and responses that violate the files.
 //!
-//! The files are not ours to keep here: `PROVIDER_OPENAPI` names the folder that has them.
+//! The files are not part of this repository. `PROVIDER_OPENAPI` names their folder.
 
 use std::{
     env,
@@ -13,14 +13,14 @@ use std::{
 
 use serde_json::{Map, Value, json};
 
-/// Prism before a provider. It is killed with the test.
+/// A Prism proxy for a provider. It is killed when the test ends.
 pub struct Prism {
     address: SocketAddr,
     child: Child,
     _description: tempfile::NamedTempFile,
 }
 
-/// The folder with the provider's files, if there is one.
+/// Returns the folder of the provider's files, if it is set.
 pub fn folder() -> Option<PathBuf> {
     let folder = env::var_os("PROVIDER_OPENAPI").filter(|folder| !folder.is_empty());
     if folder.is_none() {
@@ -32,7 +32,7 @@ pub fn folder() -> Option<PathBuf> {
 }
 
 impl Prism {
-    /// Starts it before the provider of this origin, with the files of this folder.
+    /// Starts Prism for the provider at this origin, with the files of this folder.
     pub fn before(provider: &str, folder: &Path) -> Self {
         let file = tempfile::Builder::new().suffix(".json").tempfile().expect("a file");
         std::fs::write(file.path(), description(folder).to_string()).expect("writes");
@@ -54,7 +54,7 @@ impl Prism {
                 break address.trim().parse().expect("an address");
             }
         };
-        // It says something of each call, and would wait for somebody to read it.
+        // Prism logs every call and would block if its output were not read.
         std::thread::spawn(move || lines.read_to_end(&mut Vec::new()));
         Self { address, child, _description: file }
     }
@@ -72,7 +72,7 @@ impl Drop for Prism {
     }
 }
 
-/// The two files as one, with their paths as they are called, and a few corrections.
+/// Merges the two files, with the paths as they are called and a few corrections.
 fn description(folder: &Path) -> Value {
     let mut paths = Map::new();
     let mut schemas = Map::new();
@@ -91,9 +91,9 @@ fn description(folder: &Path) -> Value {
         );
         schemas.extend(one["components"]["schemas"].as_object().expect("schemas").clone());
     }
-    // The pages have a form here, and these parameters in it.
+    // The provider's pages document a form with these parameters here.
     paths["/o/client/token"]["post"]["requestBody"] = json!({ "content": { "*/*": {} } });
-    // The pages' examples have text here, and values of other types.
+    // The examples of the provider's pages have strings and other types here.
     schemas["ErrorInformation"]["properties"]["message"] = json!({});
     schemas["UserMetadataResponse"]["properties"]["value"] = json!({});
     for path in ["/reset-tempass/v3/reset", "/reset-tempass/v3/reset/generic"] {

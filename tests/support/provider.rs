@@ -1,4 +1,4 @@
-//! The provider's stand-in, which keeps the documented rules and fails when it is told to.
+//! The mock provider, which enforces the documented rules and fails on demand.
 
 use std::net::SocketAddr;
 
@@ -7,16 +7,16 @@ use serde_json::{Value, json};
 
 use super::http::{Answer, call};
 
-/// A running provider, which ends with the test that started it.
+/// A running mock provider. It stops with the test.
 pub struct Provider(mock_provider::Running);
 
 impl Provider {
-    /// A provider that keeps every rule.
+    /// Starts a provider that enforces every rule.
     pub fn start() -> Self {
         Self::with(&[])
     }
 
-    /// A provider with these arguments.
+    /// Starts a provider with these arguments.
     pub fn with(arguments: &[&str]) -> Self {
         let arguments = ["mock-provider"].iter().chain(arguments);
         let arguments = mock_provider::Arguments::try_parse_from(arguments).expect("are arguments");
@@ -28,12 +28,12 @@ impl Provider {
         self.0.address()
     }
 
-    /// Its origin.
+    /// The provider's origin.
     pub fn url(&self) -> String {
         format!("http://{}", self.address())
     }
 
-    /// What it says in an answer to a test's order: any of its control API.
+    /// Sends a request to the provider's control API and returns the response.
     pub async fn order(&self, method: &str, path: &str, body: Value) -> Answer {
         let order = call(self.address(), method, &format!("/mock/{path}"));
         let answer = order.body(body.to_string()).send().await;
@@ -41,45 +41,45 @@ impl Provider {
         answer
     }
 
-    /// Has it show this time, in milliseconds since the Unix epoch, and go on from there.
+    /// Sets the provider's clock, in milliseconds since the Unix epoch. The clock runs on from there.
     pub async fn set_clock(&self, millis: u64) {
         let now = self.advance(0).await;
         self.advance(i64::try_from(millis).expect("fits") - i64::try_from(now).expect("fits")).await;
     }
 
-    /// Moves its clock, and says what it shows then.
+    /// Advances the provider's clock and returns the new time.
     pub async fn advance(&self, millis: i64) -> u64 {
         let answer = self.order("POST", "clock", json!({ "advance_ms": millis })).await;
         let shown: Value = serde_json::from_str(&answer.body).expect("JSON");
         shown["now_ms"].as_u64().expect("a number")
     }
 
-    /// Has it fail, in the documented way that the fault names.
+    /// Injects the named fault.
     pub async fn fault(&self, fault: Value) {
         self.order("POST", "faults", fault).await;
     }
 
-    /// Ends all faults.
+    /// Removes all faults.
     pub async fn mend(&self) {
         self.order("DELETE", "faults", Value::Null).await;
     }
 
-    /// Finishes the viewer's login with a code.
+    /// Completes the viewer's login with a code.
     pub async fn log_in(&self, code: &str, mvpd: &str) {
         self.order("POST", "login", json!({ "service_provider": "REF", "code": code, "mvpd": mvpd })).await;
     }
 
-    /// Takes no token any more that it has issued.
+    /// Revokes all issued tokens.
     pub async fn forget_tokens(&self) {
         self.order("POST", "forget_tokens", Value::Null).await;
     }
 
-    /// Knows no client any more.
+    /// Deletes all registered clients.
     pub async fn forget_clients(&self) {
         self.order("POST", "forget_clients", Value::Null).await;
     }
 
-    /// How many clients have ever registered, and how many tokens were issued.
+    /// Returns the total number of registrations and of issued tokens.
     pub async fn issued(&self) -> (u64, u64) {
         let answer = self.order("GET", "state", Value::Null).await;
         let state: Value = serde_json::from_str(&answer.body).expect("JSON");
@@ -87,19 +87,19 @@ impl Provider {
         (number("registrations"), number("tokens_issued"))
     }
 
-    /// Every call since it was asked to forget them.
+    /// Returns every call since the last [`Self::forget_calls`].
     pub async fn calls(&self) -> Vec<Value> {
         serde_json::from_str(&self.order("GET", "calls", Value::Null).await.body).expect("JSON")
     }
 
-    /// The calls to paths that begin so.
+    /// Returns the calls to paths with this prefix.
     pub async fn calls_to(&self, path: &str) -> Vec<Value> {
         let mut calls = self.calls().await;
         calls.retain(|call| call["path"].as_str().expect("text").starts_with(path));
         calls
     }
 
-    /// Forgets the calls so far.
+    /// Clears the recorded calls.
     pub async fn forget_calls(&self) {
         self.order("DELETE", "calls", Value::Null).await;
     }

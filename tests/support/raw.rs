@@ -1,5 +1,5 @@
-//! Calls that a well-behaved client never makes: bytes that are no message, and deadlines that the client
-//! itself doesn't enforce (tonic's channel gives up at the deadline before the server's answer is there).
+//! Calls that well-behaved clients never make: bytes that are not a message, and deadlines that the client
+//! does not enforce itself (tonic's channel gives up at the deadline, before the server's response arrives).
 
 use std::{
     future::Future,
@@ -17,19 +17,19 @@ use passbridge::proto::v1::registration_code_service_client::RegistrationCodeSer
 use tokio::io::{AsyncRead, AsyncWrite};
 use tonic::body::Body;
 
-/// One connection, with nothing around it.
+/// A bare HTTP/2 connection.
 #[derive(Clone)]
 pub struct RawChannel {
     connection: SendRequest<Body>,
 }
 
 impl RawChannel {
-    /// Connects.
+    /// Opens a connection.
     pub async fn connect(address: SocketAddr) -> Self {
         Self::with_window(address, 65_535).await
     }
 
-    /// Connects as a client that takes only so many bytes of each stream before somebody reads them.
+    /// Opens a connection with this initial stream window, in bytes.
     pub async fn with_window(address: SocketAddr, bytes: u32) -> Self {
         let stream = tokio::net::TcpStream::connect(address).await.expect("connects");
         let mut builder = Builder::new(TokioExecutor::new());
@@ -37,7 +37,7 @@ impl RawChannel {
         Self::begin(&builder, stream).await.expect("speaks HTTP/2")
     }
 
-    /// Goes on over a stream that is there.
+    /// Uses this stream as the connection.
     #[allow(dead_code, reason = "not every binary has such a stream")]
     pub async fn over(stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static) -> hyper::Result<Self> {
         Self::begin(&Builder::new(TokioExecutor::new()), stream).await
@@ -52,13 +52,13 @@ impl RawChannel {
         Ok(Self { connection })
     }
 
-    /// The typed client over this connection.
+    /// Returns a typed client over this connection.
     pub fn codes(&self) -> RegistrationCodeServiceClient<Self> {
         RegistrationCodeServiceClient::with_origin(self.clone(), origin())
     }
 }
 
-/// Paths need an authority in front; the server doesn't look at it.
+/// Request URIs need an authority. The server ignores it.
 pub fn origin() -> http::Uri {
     http::Uri::from_static("http://passbridge.test")
 }

@@ -1,4 +1,4 @@
-//! Use cases over one store and before one provider, as several servers are over a store that they share.
+//! Use cases with one store and one provider, like several servers with a shared store.
 
 use std::sync::Arc;
 
@@ -34,20 +34,20 @@ use tempfile::TempDir;
 use tokio::runtime::Handle;
 use tokio_util::task::TaskTracker;
 
-/// What replicas have in common.
+/// The shared parts of replicas.
 pub struct Replicas {
     /// The store.
     pub store: Store,
-    /// The time of the store, and of all who have no clock of their own.
+    /// The clock of the store, and of replicas without their own.
     pub clock: Arc<ManualClock>,
-    /// What goes on although its caller has left.
+    /// The detached tasks, which outlive their callers.
     pub tasks: TaskTracker,
     config: ValidConfig,
     _folder: TempDir,
 }
 
 impl Replicas {
-    /// Replicas with this configuration, at this time; the statement in every file that the configuration names is
+    /// Creates replicas with this configuration and time. Every file that the configuration names contains
     /// `statement`.
     pub fn new(config: Config, statement: &'static str, start: Timestamp) -> Self {
         let files = config.environments.values().filter_map(|environment| {
@@ -62,13 +62,13 @@ impl Replicas {
         Self { store, clock, tasks: TaskTracker::new(), config, _folder: folder }
     }
 
-    /// A requestor in the default environment.
+    /// Returns a requestor in the default environment.
     pub fn place(&self, requestor: &str) -> Place {
         let place = Policy::new(&self.config).place(("environment", "default"), ("requestor_id", requestor));
         place.expect("valid")
     }
 
-    /// What a replica that goes by this clock knows of the upstream behind the default environment.
+    /// Creates a replica's upstream of the default environment, with this clock.
     pub fn upstream(&self, clock: &Arc<ManualClock>) -> Upstream {
         let policy = Policy::new(&self.config);
         let parts = UpstreamDependencies {
@@ -93,7 +93,7 @@ impl Replicas {
         Upstream::new(name.clone(), upstream.options.clone(), statement, parts).expect("a client")
     }
 
-    /// A replica's use cases about codes.
+    /// Creates a replica's use cases for codes.
     pub fn replica(&self) -> RegistrationService {
         let (name, _) = self.config.upstreams.first_key_value().expect("has an upstream");
         let policy = Policy::new(&self.config).with_upstream(name, self.upstream(&self.clock).backends());

@@ -1,14 +1,14 @@
-//! Requests that are valid as they stand; a test changes the one field that it is about.
+//! Valid requests. A test changes the field under test.
 
 use passbridge::proto::v1::{
     CreateRegistrationCodeRequest, DeleteRegistrationCodeRequest, DeviceInfo, GetRegistrationCodeRequest,
     WatchRegistrationCodeRequest, create_registration_code_request::Device,
 };
 
-/// The requestor of all requests that don't say otherwise.
+/// The default requestor.
 pub const REQUESTOR: &str = "REF";
 
-/// A create with nothing but what is required.
+/// A create request with the required fields only.
 pub fn create() -> CreateRegistrationCodeRequest {
     CreateRegistrationCodeRequest {
         requestor_id: REQUESTOR.to_owned(),
@@ -17,12 +17,12 @@ pub fn create() -> CreateRegistrationCodeRequest {
     }
 }
 
-/// A create of a code that lives so many seconds.
+/// A create request with this TTL in seconds.
 pub fn create_for(seconds: i64) -> CreateRegistrationCodeRequest {
     CreateRegistrationCodeRequest { ttl: Some(prost_types::Duration { seconds, nanos: 0 }), ..create() }
 }
 
-/// A get.
+/// A get request.
 pub fn get(code: &str) -> GetRegistrationCodeRequest {
     GetRegistrationCodeRequest {
         requestor_id: REQUESTOR.to_owned(),
@@ -31,7 +31,7 @@ pub fn get(code: &str) -> GetRegistrationCodeRequest {
     }
 }
 
-/// A watch.
+/// A watch request.
 pub fn watch(code: &str) -> WatchRegistrationCodeRequest {
     WatchRegistrationCodeRequest {
         requestor_id: REQUESTOR.to_owned(),
@@ -40,7 +40,7 @@ pub fn watch(code: &str) -> WatchRegistrationCodeRequest {
     }
 }
 
-/// A delete.
+/// Deletes a code.
 pub fn delete(code: &str) -> DeleteRegistrationCodeRequest {
     DeleteRegistrationCodeRequest {
         requestor_id: REQUESTOR.to_owned(),
@@ -49,7 +49,7 @@ pub fn delete(code: &str) -> DeleteRegistrationCodeRequest {
     }
 }
 
-/// A device with nothing but what is required.
+/// Device information with the required fields only.
 pub fn roku() -> DeviceInfo {
     DeviceInfo {
         model: Some("Roku".to_owned()),

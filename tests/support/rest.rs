@@ -1,4 +1,4 @@
-//! The REST face as a device calls it.
+//! Calls to the REST face as devices make them.
 
 use passbridge::admin::{self, OperatorCommand, OperatorResponse as AdminAnswer, StatementCommand};
 
@@ -11,17 +11,17 @@ use super::{
 /// `{"model":"AFTMM","osName":"Android"}`
 pub const DEVICE_INFO: &str = "eyJtb2RlbCI6IkFGVE1NIiwib3NOYW1lIjoiQW5kcm9pZCJ9";
 
-/// A statement for the usual requestor, and nothing else said.
+/// A statement request for the default requestor, without options.
 pub fn statement_command() -> StatementCommand {
     StatementCommand { requestors: vec![REQUESTOR.to_owned()], ..StatementCommand::default() }
 }
 
-/// Asks the running server for something, as an operator's command does.
+/// Sends a request to the running server's control socket, as operators' commands do.
 pub async fn operate(server: &TestServer, command: OperatorCommand) -> AdminAnswer {
     admin::ask(&server.data(), &command).await.expect("answers").expect("a server runs")
 }
 
-/// Has a statement minted.
+/// Mints a statement.
 pub async fn mint(server: &TestServer, command: StatementCommand) -> String {
     match operate(server, OperatorCommand::MintStatement(command)).await {
         AdminAnswer::Statement(statement) => statement.into_revealed(),
@@ -35,7 +35,7 @@ pub async fn register(server: &TestServer, statement: &str) -> Answer {
     call(server.rest_address(), "POST", "/o/client/register").body(body).send().await
 }
 
-/// The form of a request for a token, from the answer to a registration.
+/// Builds the form of a token request from a registration response.
 pub fn token_form(registered: &Answer) -> String {
     let registered = registered.json(201);
     let text = |key: &str| registered[key].as_str().expect("text").to_owned();
@@ -43,12 +43,12 @@ pub fn token_form(registered: &Answer) -> String {
     format!("grant_type=client_credentials&client_id={client_id}&client_secret={client_secret}")
 }
 
-/// Asks for a token.
+/// Requests a token.
 pub async fn ask_for_token(server: &TestServer, form: String) -> Answer {
     call(server.rest_address(), "POST", "/o/client/token").form(form).send().await
 }
 
-/// An access token by the two documented calls.
+/// Gets an access token with the two documented calls.
 pub async fn access_token(server: &TestServer, command: StatementCommand) -> String {
     let registered = register(server, &mint(server, command).await).await;
     let issued = ask_for_token(server, token_form(&registered)).await;
@@ -57,41 +57,41 @@ pub async fn access_token(server: &TestServer, command: StatementCommand) -> Str
 
 /// A registered device.
 pub struct Device<'a> {
-    /// Where it calls.
+    /// The server's address.
     pub server: &'a TestServer,
-    /// What it calls with.
+    /// The access token.
     pub token: String,
 }
 
 impl<'a> Device<'a> {
-    /// A device that may act for the usual requestor.
+    /// Registers a device for the default requestor.
     pub async fn of(server: &'a TestServer) -> Self {
         Self { server, token: access_token(server, statement_command()).await }
     }
 
-    /// A call of the device.
+    /// Creates a call of the device.
     pub fn call(&self, method: &str, path: &str) -> Call {
         let call = call(self.server.rest_address(), method, path);
         call.header("authorization", format!("Bearer {}", self.token))
     }
 
-    /// A create with what is required, and more parameters.
+    /// Creates a code with the required parameters and these.
     pub fn create(&self, parameters: &str) -> Call {
         let path = format!("/reggie/v1/{REQUESTOR}/regcode.json?deviceId=device&{parameters}");
         self.call("POST", &path).header("x-device-info", DEVICE_INFO)
     }
 
-    /// A read, in JSON.
+    /// Reads a code as JSON.
     pub fn read(&self, code: &str) -> Call {
         self.call("GET", &format!("/reggie/v1/{REQUESTOR}/regcode/{code}.json"))
     }
 
-    /// A delete.
+    /// Deletes a code.
     pub fn delete(&self, code: &str) -> Call {
         self.call("DELETE", &format!("/reggie/v1/{REQUESTOR}/regcode/{code}.json"))
     }
 
-    /// A code.
+    /// Creates a code and returns it.
     pub async fn created(&self) -> String {
         self.create("").send().await.json(201)["code"].as_str().expect("a code").to_owned()
     }

@@ -1,4 +1,4 @@
-//! The real program, as an operator runs it: by environment variables, signals and its log.
+//! The real program, controlled as operators do: by environment variables, signals and its log.
 
 use std::{
     io::{BufRead, BufReader, Read, Write},
@@ -13,23 +13,23 @@ use passbridge::proto::v1::registration_code_service_client::RegistrationCodeSer
 use rustix::process::{Pid, Signal, kill_process};
 use tonic::transport::{Channel, Endpoint};
 
-/// How long to wait for what must come; only a failing test ever waits so long.
+/// The longest wait for an expected event. Only a failing test waits that long.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// A program that is about to be started.
+/// A program to start.
 pub struct Program {
     command: Command,
 }
 
 impl Program {
-    /// The program with these arguments, and an environment with nothing in it.
+    /// The program with these arguments and an empty environment.
     pub fn new(arguments: &[&str]) -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_passbridge"));
         command.args(arguments).env_clear().stdin(Stdio::null());
         Self { command }
     }
 
-    /// A server over this data folder, on any free ports.
+    /// A server with this data folder, on free ports.
     pub fn server(data: &Path) -> Self {
         Self::new(&["serve"])
             .env("PASSBRIDGE_GRPC__LISTEN", "127.0.0.1:0")
@@ -40,31 +40,31 @@ impl Program {
             .env("PASSBRIDGE_LOG__FORMAT", "json")
     }
 
-    /// The same with one more argument.
+    /// Adds an argument.
     pub fn argument(mut self, argument: impl AsRef<std::ffi::OsStr>) -> Self {
         self.command.arg(argument);
         self
     }
 
-    /// The same with more arguments.
+    /// Adds arguments.
     pub fn arguments(mut self, arguments: &[&str]) -> Self {
         self.command.args(arguments);
         self
     }
 
-    /// The same with one more variable.
+    /// Adds an environment variable.
     pub fn env(mut self, name: &str, value: &str) -> Self {
         self.command.env(name, value);
         self
     }
 
-    /// The same in another working folder.
+    /// Sets the working directory.
     pub fn in_folder(mut self, folder: &Path) -> Self {
         self.command.current_dir(folder);
         self
     }
 
-    /// The same, started by a shell that would let everybody read and write what it makes.
+    /// Starts the program through a shell with umask 0, which would make new files readable and writable by every user.
     pub fn with_open_umask(self) -> Self {
         let mut command = Command::new("/bin/sh");
         command.args(["-c", "umask 0000; exec \"$0\" \"$@\""]).arg(self.command.get_program());
@@ -73,12 +73,12 @@ impl Program {
         Self { command }
     }
 
-    /// Runs it to its end.
+    /// Runs the program until it exits.
     pub fn output(mut self) -> Output {
         self.command.output().expect("runs")
     }
 
-    /// Runs it to the end that it must come to, and gives what it said of it.
+    /// Runs the program, which must fail, and returns its error output.
     #[track_caller]
     pub fn failure(self) -> String {
         let output = self.output();
@@ -88,7 +88,7 @@ impl Program {
         error
     }
 
-    /// Starts it as a server, and waits until it serves.
+    /// Starts the program as a server and waits until it serves.
     #[track_caller]
     pub fn start(self) -> ServerProcess {
         let mut server = self.begin();
@@ -96,13 +96,13 @@ impl Program {
         server
     }
 
-    /// Starts it as a server, which may take its time.
+    /// Starts the program as a server without waiting for it.
     pub fn begin(self) -> ServerProcess {
         let (say, log) = mpsc::channel();
         self.spawn(log, move |line| say.send(line).is_ok())
     }
 
-    /// The same, with a log of which nothing is read that the test does not wait for.
+    /// Starts the program as a server whose log is read only as far as the test waits for lines.
     #[allow(dead_code, reason = "not every binary does so")]
     pub fn begin_unread(self) -> ServerProcess {
         let (say, log) = mpsc::sync_channel(0);
@@ -119,7 +119,7 @@ impl Program {
         std::thread::spawn(move || {
             let mut is_heard = true;
             for line in stderr.lines().map_while(Result::ok) {
-                // The test may have ended, and the server must not wait for it.
+                // The test may have ended. The server must not block on its log.
                 is_heard = is_heard && say(line);
             }
         });
@@ -128,20 +128,20 @@ impl Program {
     }
 }
 
-/// A running server, killed with the test that started it.
+/// A running server. It is killed when the test ends.
 pub struct ServerProcess {
     child: Child,
     log: Receiver<String>,
-    /// Where gRPC is served.
+    /// The gRPC address.
     pub grpc: SocketAddr,
-    /// Where REST is served.
+    /// The REST address.
     pub rest: SocketAddr,
-    /// Where health and metrics are served.
+    /// The address of the operations listener.
     pub operations: SocketAddr,
 }
 
 impl ServerProcess {
-    /// Waits until it serves, and takes the addresses from what it says then.
+    /// Waits until the server serves, and reads its addresses from the log.
     #[track_caller]
     pub fn wait_until_serving(&mut self) {
         let line = self.wait_for_line("\"serving\"");
@@ -151,17 +151,17 @@ impl ServerProcess {
         self.operations = address("operations");
     }
 
-    /// A connection of its own.
+    /// Opens a separate connection.
     pub fn channel(&self) -> Channel {
         Endpoint::from_shared(format!("http://{}", self.grpc)).expect("a URI").connect_lazy()
     }
 
-    /// A client with a connection of its own.
+    /// Creates a client with a separate connection.
     pub fn codes(&self) -> RegistrationCodeServiceClient<Channel> {
         RegistrationCodeServiceClient::new(self.channel())
     }
 
-    /// The next line of the log that holds `text`.
+    /// Waits for the next log line that contains `text`.
     #[track_caller]
     pub fn wait_for_line(&mut self, text: &str) -> String {
         let mut seen = Vec::new();
@@ -174,12 +174,12 @@ impl ServerProcess {
         }
     }
 
-    /// Every line of the log that nobody has waited for yet. Ends when the process does.
+    /// Returns every log line that no wait has consumed, until the process exits.
     pub fn rest_of_log(&mut self) -> String {
         self.log.iter().collect::<Vec<_>>().join("\n")
     }
 
-    /// Asks for a page of the operations listener: its status, and its body.
+    /// Gets a page of the operations listener: its status and body.
     pub fn page(&self, path: &str) -> (u16, String) {
         let mut stream = TcpStream::connect(self.operations).expect("connects");
         write!(stream, "GET {path} HTTP/1.1\r\nhost: passbridge\r\nconnection: close\r\n\r\n").expect("asks");
@@ -190,7 +190,7 @@ impl ServerProcess {
         (status, body.to_owned())
     }
 
-    /// Kills it at once.
+    /// Kills the server with SIGKILL.
     pub fn kill(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
@@ -202,19 +202,19 @@ impl ServerProcess {
         self.child.id()
     }
 
-    /// Sends it a signal.
+    /// Sends a signal.
     pub fn signal(&self, signal: Signal) {
         let pid = Pid::from_raw(i32::try_from(self.child.id()).expect("a pid")).expect("a pid");
         kill_process(pid, signal).expect("runs");
     }
 
-    /// Asks it to end, and waits until it has.
+    /// Sends SIGTERM and waits for the exit.
     pub async fn terminate(&mut self) -> ExitStatus {
         self.signal(Signal::TERM);
         self.ended().await
     }
 
-    /// Waits until it has ended. The test's own connections go on meanwhile, for the server says farewell to
+    /// Waits for the exit. The test's own connections stay open meanwhile, because the server says goodbye on
     /// each.
     pub async fn ended(&mut self) -> ExitStatus {
         let mut status = None;
@@ -233,7 +233,7 @@ impl Drop for ServerProcess {
     }
 }
 
-/// Asks again and again until the answer is yes: for what another process does in its own time.
+/// Polls until the condition holds, for actions of other processes.
 pub async fn until(what: &str, mut ask: impl AsyncFnMut() -> bool) {
     let asked = tokio::time::timeout(PATIENCE, async {
         while !ask().await {

@@ -1,4 +1,4 @@
-//! What a client reads out of an error.
+//! Accessors for the details of an error.
 
 use std::fmt::Debug;
 
@@ -7,7 +7,7 @@ use prost::Message;
 use tonic::{Code, Status};
 use tonic_types::{StatusExt, pb};
 
-/// The error of a call that must fail so, with what holds for every error: exactly one `ErrorInfo` of our
+/// Returns the error of a call that must fail with this code, and checks what every error has: exactly one `ErrorInfo` of our
 /// domain, and details under 4 KiB.
 #[track_caller]
 pub fn refused<T: Debug>(answer: Result<T, Status>, code: Code, reason: &str) -> Status {
@@ -21,7 +21,7 @@ pub fn refused<T: Debug>(answer: Result<T, Status>, code: Code, reason: &str) ->
     status
 }
 
-/// The fields of a request that is refused for them, sorted.
+/// Returns the sorted names of the invalid fields.
 #[track_caller]
 pub fn violated<T: Debug>(answer: Result<T, Status>) -> Vec<String> {
     let status = refused(answer, Code::InvalidArgument, "INVALID_FIELD");
@@ -32,7 +32,7 @@ pub fn violated<T: Debug>(answer: Result<T, Status>) -> Vec<String> {
     fields
 }
 
-/// What has most often led to this error.
+/// Returns the most probable cause of the error.
 pub fn probable_causes(status: &Status) -> Option<ProbableCauses> {
     let any =
         details(status).into_iter().find(|any| any.type_url.ends_with("/passbridge.v1.ProbableCauses"))?;

@@ -1,4 +1,4 @@
-//! The real application in this process, with a clock and a randomness that the test holds.
+//! The real application in this process, with a clock and randomness that the test controls.
 
 use std::{
     collections::VecDeque,
@@ -28,17 +28,17 @@ use tonic::transport::{Channel, Endpoint};
 
 use super::request;
 
-/// What the clock shows at first, in milliseconds.
+/// The initial time of the clock, in milliseconds.
 pub const START: u64 = 1_700_000_000_123;
 
-/// How much memory the server may take as far as it is told, in bytes.
+/// The memory limit that the server is given, in bytes.
 pub const MEMORY: u64 = 4 << 30;
 
-/// A server that ends with the test that started it.
+/// A server. It stops with the test.
 pub struct TestServer {
-    /// The server's time.
+    /// The server's clock.
     pub clock: Arc<ManualClock>,
-    /// What codes are drawn from.
+    /// The randomness of codes.
     pub randomness: Arc<SteeredRandomness>,
     address: SocketAddr,
     rest: SocketAddr,
@@ -50,12 +50,12 @@ pub struct TestServer {
 }
 
 impl TestServer {
-    /// A server with the defaults.
+    /// Starts a server with the defaults.
     pub fn start() -> Self {
         Self::configured(|_| {})
     }
 
-    /// A server whose configuration is the default but for what `change` does.
+    /// Starts a server with the default configuration as modified by `change`.
     pub fn configured(change: impl FnOnce(&mut Config)) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let mut config = Config::default();
@@ -65,7 +65,7 @@ impl TestServer {
         config.store.path = folder.path().join("data");
         config.store.free_space_reserve = 0;
         config.runtime.threads = 1;
-        // A test's end waits for nobody.
+        // The end of a test waits for no connection.
         config.runtime.drain_timeout = HumanDuration::from_secs(0);
         change(&mut config);
         let started_with = config.clone();
@@ -81,7 +81,7 @@ impl TestServer {
                 let app = App::build(config, surroundings, None).await?;
                 let started = (app.grpc_address()?, app.rest_address()?, app.reload_handle());
                 say.send(started).expect("the test waits for it");
-                // Ends also when the test drops its side.
+                // Also ends when the test drops the sender.
                 app.serve(async { stopped.await.unwrap_or_default() }).await
             })
         });
@@ -101,7 +101,7 @@ impl TestServer {
         }
     }
 
-    /// Where gRPC is served.
+    /// The gRPC address.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
@@ -111,44 +111,44 @@ impl TestServer {
         self.config.store.path.clone()
     }
 
-    /// Where REST is served.
+    /// The REST address.
     pub fn rest_address(&self) -> SocketAddr {
         self.rest
     }
 
-    /// Takes the configuration that it was started with, but for what `change` does.
+    /// Reloads the initial configuration as modified by `change`.
     pub fn reload(&self, change: impl FnOnce(&mut Config)) -> Result<bool, ConfigError> {
         let mut config = self.config.clone();
         change(&mut config);
         self.reload.apply(config)
     }
 
-    /// A connection of its own.
+    /// Opens a separate connection.
     pub fn channel(&self) -> Channel {
         Endpoint::from_shared(format!("http://{}", self.address)).expect("a URI").connect_lazy()
     }
 
-    /// A client with a connection of its own.
+    /// Creates a client with a separate connection.
     pub fn codes(&self) -> RegistrationCodeServiceClient<Channel> {
         RegistrationCodeServiceClient::new(self.channel())
     }
 
-    /// A client with a connection of its own.
+    /// Creates a client with a separate connection.
     pub fn devices(&self) -> DeviceInfoServiceClient<Channel> {
         DeviceInfoServiceClient::new(self.channel())
     }
 
-    /// A client with a connection of its own.
+    /// Creates a client with a separate connection.
     pub fn temp_passes(&self) -> TempPassServiceClient<Channel> {
         TempPassServiceClient::new(self.channel())
     }
 
-    /// A code of the usual requestor.
+    /// Creates a code for the default requestor.
     pub async fn created(&self) -> RegistrationCode {
         self.created_by(request::create()).await
     }
 
-    /// The code that a request gives.
+    /// Returns the code of a create request's response.
     pub async fn created_by(
         &self,
         request: passbridge::proto::v1::CreateRegistrationCodeRequest,
@@ -157,12 +157,12 @@ impl TestServer {
         answer.into_inner().registration_code.expect("has a code")
     }
 
-    /// Asks the server to end, without waiting for it.
+    /// Starts the shutdown without waiting for it.
     pub fn begin_stop(&mut self) {
         self.stop = None;
     }
 
-    /// Waits until the server has ended.
+    /// Waits until the server has stopped.
     pub async fn ended(mut self) {
         self.begin_stop();
         let thread = self.thread.take().expect("runs");
@@ -181,7 +181,7 @@ impl Drop for TestServer {
     }
 }
 
-/// Puts an environment with these requestors into a configuration; none listed means all.
+/// Adds an environment with these requestors to a configuration; an empty list means all.
 pub fn environment(config: &mut Config, name: &str, requestors: &[&str]) {
     let requestors = requestors.iter().map(|id| ((*id).to_owned(), RequestorConfig::default())).collect();
     config
@@ -189,21 +189,21 @@ pub fn environment(config: &mut Config, name: &str, requestors: &[&str]) {
         .insert(name.to_owned(), EnvironmentConfig { requestors, ..EnvironmentConfig::default() });
 }
 
-/// The system's randomness, but for codes that a test wants drawn.
+/// The system's randomness, except for codes that a test sets.
 #[derive(Debug, Default)]
 pub struct SteeredRandomness {
     next: Mutex<VecDeque<[u8; 16]>>,
 }
 
 impl SteeredRandomness {
-    /// Has the next create draw this code first. A create draws its id, then its code, 16 bytes at a time.
+    /// Makes the next create draw this code first. A create draws its id, then its code, 16 bytes at a time.
     pub fn draw_next(&self, code: &str) {
         let mut id = [0; 16];
         OsRandomness.fill(&mut id).expect("randomness");
         self.draw_record(id, code, DEFAULT_ALPHABET);
     }
 
-    /// Has the next create take this id, and draw this code of the alphabet first.
+    /// Makes the next create use this id, and draw this code of the alphabet first.
     pub fn draw_record(&self, id: [u8; 16], code: &str, alphabet: &str) {
         let mut block = [0; 16];
         for (byte, symbol) in block.iter_mut().zip(code.bytes()) {

@@ -1,22 +1,22 @@
-//! Messages with something in every field, made from their descriptors, so that no field can be forgotten.
+//! Messages with a value in every field, built from their descriptors, so that no field is forgotten.
 
 use std::collections::BTreeMap;
 
 use prost::Message;
 use prost_types::{DescriptorProto, FieldDescriptorProto, FileDescriptorSet, field_descriptor_proto::Type};
 
-/// What every text of a request begins with that is not a name of the configuration.
+/// The prefix of every string in a request that is not a configured name.
 pub const MARK: &str = "planted-";
 
-/// A method, and the type of its requests.
+/// A method and its request type.
 #[derive(Debug, Clone)]
 pub struct Method {
-    /// Its path.
+    /// The path of the method.
     pub path: String,
     request: String,
 }
 
-/// Every method and message of some descriptor sets.
+/// The methods and messages of descriptor sets.
 #[derive(Default)]
 pub struct Contract {
     pub methods: Vec<Method>,
@@ -24,7 +24,7 @@ pub struct Contract {
 }
 
 impl Contract {
-    /// What these have.
+    /// Collects the methods and messages of these sets.
     pub fn of(sets: &[&[u8]]) -> Self {
         let mut contract = Self::default();
         for set in sets {
@@ -51,7 +51,7 @@ impl Contract {
         self.messages.insert(name, message.clone());
     }
 
-    /// A request of the method. In each oneof the alternative of this number is taken, counted round.
+    /// Builds a request of the method. Each oneof uses the alternative with this number, modulo the number of alternatives.
     pub fn request(&self, method: &Method, alternative: usize, text: &dyn Fn(&str) -> String) -> Vec<u8> {
         self.message(&method.request, alternative, text)
     }
@@ -65,7 +65,7 @@ impl Contract {
                 Type::Message if field.type_name() == ".google.protobuf.Duration" => {
                     put(&mut bytes, field, &prost_types::Duration { seconds: 600, nanos: 0 }.encode_to_vec());
                 }
-                // Of any depth.
+                // At any depth.
                 Type::Message if field.type_name() == ".google.protobuf.Struct" => {}
                 Type::Message => put(&mut bytes, field, &self.message(field.type_name(), alternative, text)),
                 Type::Bool | Type::Uint32 | Type::Int32 => {
@@ -83,7 +83,7 @@ impl Contract {
     }
 }
 
-/// Whether a field is none of a oneof, or the one of it that is taken.
+/// Whether a field is in no oneof or is the chosen alternative.
 fn is_taken(message: &DescriptorProto, field: &FieldDescriptorProto, alternative: usize) -> bool {
     let Some(oneof) = field.oneof_index.filter(|_| !field.proto3_optional()) else { return true };
     let all: Vec<_> = message.field.iter().filter(|other| other.oneof_index == Some(oneof)).collect();
@@ -96,7 +96,7 @@ fn put(bytes: &mut Vec<u8>, field: &FieldDescriptorProto, content: &[u8]) {
     bytes.extend_from_slice(content);
 }
 
-/// A number as a varint, as the lengths of messages are written.
+/// Encodes a number as a varint.
 fn put_number(bytes: &mut Vec<u8>, number: i32) {
     prost::encode_length_delimiter(number.try_into().expect("is no less than 0"), bytes).expect("has room");
 }

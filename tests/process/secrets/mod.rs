@@ -1,5 +1,5 @@
-//! No secret leaves by a log, a span, a metric, an answer or the data folder. Every method and every path is called in
-//! every environment, with secrets of the test's own, and the server logs all that it can.
+//! No secret leaves through logs, spans, metrics, responses or the data folder. Every method and path is called in
+//! every environment with the test's own secrets, at the most verbose log level.
 
 mod message;
 mod planted;
@@ -41,7 +41,7 @@ async fn no_call_leaks_a_secret_to_logs_spans_metrics_responses_or_data() {
         let found = scene.secrets.found_in(bytes);
         assert!(found.is_empty(), "{place}: {found:#?}");
     }
-    // What is about a device or a viewer is kept where it is for, and the server's keeper reads nothing of it.
+    // Data about devices and viewers may be stored, but operators must not see it.
     let personal = &mut scene.personal;
     personal.add("what a request said", MARK);
     personal.add("a device's address", rpc::NETWORK);
@@ -65,7 +65,7 @@ async fn no_call_leaks_a_secret_to_logs_spans_metrics_responses_or_data() {
     }
 }
 
-/// Gives every command to the running server.
+/// Runs every command against the running server.
 fn operate(scene: &Scene) {
     let statement = "a-statement-that-is-taken-back";
     for arguments in [
@@ -77,7 +77,7 @@ fn operate(scene: &Scene) {
     ] {
         printed(scene.command(arguments));
     }
-    // One that is new belongs above.
+    // Add new commands above.
     let _: fn(&OperatorCommand) = |command| match command {
         OperatorCommand::MintStatement(_)
         | OperatorCommand::Revoke(_)
@@ -89,7 +89,7 @@ fn operate(scene: &Scene) {
     scene.command(&["statement", "--requestor", "not a requestor"]).failure();
 }
 
-/// Has the provider refuse, break off, and answer with something else, everywhere.
+/// Makes the provider reject, abort, and return unexpected responses for every call.
 async fn fail_at_the_provider(scene: &mut Scene) {
     let faults = [
         json!({ "path": "/", "status": { "status": 401, "content_type": "application/json", "body": "{}" } }),
@@ -104,7 +104,7 @@ async fn fail_at_the_provider(scene: &mut Scene) {
     }
 }
 
-/// Every file's name and content.
+/// Returns the name and content of every file.
 fn bytes_below(folder: &Path) -> Vec<u8> {
     let mut bytes = Vec::new();
     for entry in fs::read_dir(folder).expect("a folder") {

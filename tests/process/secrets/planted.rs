@@ -1,4 +1,4 @@
-//! What was planted, and the search for it in every form that it could leave in.
+//! Planted values, and the search for them in every encoding.
 
 use aho_corasick::AhoCorasick;
 use base64::{
@@ -6,7 +6,7 @@ use base64::{
     prelude::{BASE64_STANDARD, BASE64_URL_SAFE},
 };
 
-/// Values that must not be found, each with a name for whoever finds it.
+/// Named values that must not be found.
 #[derive(Default)]
 pub struct Planted {
     names: Vec<String>,
@@ -14,7 +14,7 @@ pub struct Planted {
 }
 
 impl Planted {
-    /// Plants a value. A short one would be found by chance.
+    /// Plants a value. Short values are rejected because they would occur by chance.
     #[track_caller]
     pub fn add(&mut self, name: &str, value: impl AsRef<[u8]>) {
         let value = value.as_ref();
@@ -25,7 +25,7 @@ impl Planted {
         }
     }
 
-    /// The names of what this holds, and what stands around each.
+    /// Returns the names of the planted values in a text, each with its context.
     pub fn found_in(&self, haystack: &[u8]) -> Vec<String> {
         let automaton = AhoCorasick::new(&self.forms).expect("is made");
         let mut found: Vec<_> = automaton.find_iter(haystack).collect();
@@ -46,7 +46,7 @@ impl Planted {
     }
 }
 
-/// A value as it is, and as hexadecimal digits, base64, percent-encoding and a list of numbers show it.
+/// Returns a value in plain, hexadecimal, base64 and percent-encoded form, and as a list of numbers.
 fn forms(value: &[u8]) -> Vec<Vec<u8>> {
     let digits = |digit: fn(&u8) -> String| value.iter().map(digit).collect::<String>().into_bytes();
     let mut forms = vec![value.to_vec()];
@@ -57,7 +57,7 @@ fn forms(value: &[u8]) -> Vec<Vec<u8>> {
         .push(percent_encoding::percent_encode(value, percent_encoding::NON_ALPHANUMERIC).to_string().into());
     for offset in 0..3 {
         let shifted = [vec![0; offset], value.to_vec()].concat();
-        // The first and the last character may hold bits of what stands beside the value.
+        // The first and last characters may contain bits of the adjacent data.
         let (start, end) = ((offset * 8).div_ceil(6), shifted.len() * 8 / 6);
         for encoded in [BASE64_STANDARD.encode(&shifted), BASE64_URL_SAFE.encode(&shifted)] {
             forms.push(encoded.into_bytes()[start..end].to_vec());

@@ -14,7 +14,7 @@ use crate::{
     support::http::{Call, call},
 };
 
-/// How a client shows who it is.
+/// A client's credentials.
 #[derive(Debug, Clone, Copy)]
 enum Shown<'a> {
     Header(&'a str),
@@ -24,7 +24,7 @@ enum Shown<'a> {
     Nothing,
 }
 
-/// A registered client's secrets.
+/// The secrets of a registered client.
 struct Client {
     id: String,
     secret: String,
@@ -53,7 +53,7 @@ pub async fn call_everything(scene: &mut Scene) {
     for (environment, host) in ENVIRONMENTS {
         let statement = if environment == "default" { statement.as_str() } else { relayed };
         let client = register(scene, host, statement).await;
-        // The extensions of the device flow's paths lead to the same.
+        // The device flow's paths with an extension have the same handler.
         let is_again =
             |route: &str| is_of_flow(route) && (route.ends_with(".json") || route.ends_with(".xml"));
         for (method, route) in rest::calls().into_iter().filter(|(_, route)| !is_again(route)) {
@@ -71,7 +71,7 @@ pub async fn call_everything(scene: &mut Scene) {
                 for call in calls(&method, route, &code, number, &client) {
                     let call = show(scene, call, &method, shown, number).await.header("host", host);
                     let issues = route.starts_with("/o/client/");
-                    // Over version 1 the provider's stand-in repeats to a caller what it was asked.
+                    // With version 1, the mock provider echoes the request to the caller.
                     let is_owners = issues || is_of_flow(route);
                     let answer =
                         if is_owners { scene.send_by_owner(call).await } else { scene.send(call).await };
@@ -81,7 +81,7 @@ pub async fn call_everything(scene: &mut Scene) {
                 }
             }
         }
-        // What is served by nobody, or by the provider, whose stand-in repeats to a caller what it was asked.
+        // Unknown paths, and paths of the provider, whose mock echoes the request to the caller.
         let path = format!("/api/v1/{MARK}path?access_token={}", client.token);
         let other = call(scene.server.rest, "GET", &path).header("host", host);
         scene.send_by_owner(other.header("authorization", format!("Bearer {}", client.token))).await;
@@ -89,12 +89,12 @@ pub async fn call_everything(scene: &mut Scene) {
     scene.secrets.add("a token of another server", "a-secret-token-of-another-server");
 }
 
-/// Whether a path is one of the rest of the device flow.
+/// Whether a path belongs to the remaining device flow.
 fn is_of_flow(route: &str) -> bool {
     route.starts_with("/api/v1/") || route.starts_with("/adobe-services/")
 }
 
-/// The calls of a path: with what it needs, and with what it cannot read. One that is not here fails the test.
+/// Returns the calls of a path: valid and malformed ones. A path that is missing here fails the test.
 fn calls(method: &Method, route: &str, code: &str, number: u32, client: &Client) -> Vec<(String, Vec<u8>)> {
     let path = route.replace("{requestor}", "REF").replace("{code}", code).replace("{mvpd}", "Cablevision");
     let device = format!("{MARK}device_id-rest{number}");
@@ -151,7 +151,7 @@ fn calls(method: &Method, route: &str, code: &str, number: u32, client: &Client)
     }
 }
 
-/// The call with the client's credentials in their place, and what a device says of itself.
+/// Adds the client's credentials and the device information to a call.
 async fn show(
     scene: &mut Scene,
     call_of: (String, Vec<u8>),
@@ -195,7 +195,7 @@ async fn show(
     }
 }
 
-/// A code of the client's.
+/// Creates a code for the client.
 async fn code(scene: &mut Scene, host: &str, client: &Client, number: u32) -> String {
     let path = format!("/reggie/v1/REF/regcode.json?deviceId={MARK}device_id-made{number}");
     let create = call(scene.server.rest, "POST", &path)
@@ -208,7 +208,7 @@ async fn code(scene: &mut Scene, host: &str, client: &Client, number: u32) -> St
     code
 }
 
-/// Registers by the two documented calls.
+/// Registers with the two documented calls.
 async fn register(scene: &mut Scene, host: &str, statement: &str) -> Client {
     let register = call(scene.server.rest, "POST", "/o/client/register")
         .header("host", host)

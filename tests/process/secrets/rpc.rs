@@ -1,4 +1,4 @@
-//! Every method of the descriptors, in every environment, by callers and strangers, with messages and garbage.
+//! Every method of the descriptors, in every environment, by callers and strangers, with valid messages and garbage.
 
 use std::collections::BTreeSet;
 
@@ -17,12 +17,12 @@ use super::{
 };
 use crate::support::{any_call::first_answer, caller::with_token, http, request};
 
-/// How many alternatives the largest oneof has: the requests of reflection.
+/// The number of alternatives of the largest oneof: reflection requests.
 const ALTERNATIVES: usize = 5;
 
-/// What the addresses of devices begin with.
+/// The prefix of device addresses.
 pub const NETWORK: &str = "198.18.";
-/// The environment that knows logins, and with whom viewers log in there.
+/// The environment that supports logins, and its operator (MVPD).
 const LOGINS: &str = "second";
 const MVPD: &str = "Cablevision";
 pub const VIEWER_IP: &str = "203.0.113.77";
@@ -40,7 +40,7 @@ fn contract() -> Contract {
     ])
 }
 
-/// Calls every method once where an upstream stands behind it, whatever that answers.
+/// Calls every method of the environments with an upstream once, with any response.
 pub async fn call_upstreams(scene: &mut Scene, round: usize) {
     let (contract, token) = (contract(), scene.jwt.clone());
     for (environment, _) in &ENVIRONMENTS[1..] {
@@ -82,7 +82,7 @@ pub async fn call_everything(scene: &mut Scene) {
             }
             let garbage = format!("\u{7f}{MARK}garbage {VIEWER}").into_bytes();
             call(scene, method, tokens[0].as_deref(), garbage).await;
-            // What asks for nothing in particular.
+            // A request without specific content.
             if call(scene, method, tokens[0].as_deref(), Vec::new()).await {
                 answered.insert(method.path.clone());
             }
@@ -95,7 +95,7 @@ pub async fn call_everything(scene: &mut Scene) {
     }
 }
 
-/// Has a viewer logged in on the device of all requests.
+/// Logs a viewer in on the device of all requests.
 async fn log_in(scene: &Scene) {
     let login = json!({
         "service_provider": "REF",
@@ -107,7 +107,7 @@ async fn log_in(scene: &Scene) {
     assert!(order.send().await.status.is_success());
 }
 
-/// A code to be found, where one can be made.
+/// Creates a code to look up, if the environment allows it.
 async fn code(scene: &mut Scene, environment: &str, number: u32) -> String {
     let request = CreateRegistrationCodeRequest {
         environment: environment.to_owned(),
@@ -123,7 +123,7 @@ async fn code(scene: &mut Scene, environment: &str, number: u32) -> String {
     code
 }
 
-/// Calls a method, and says whether it was answered.
+/// Calls a method and returns whether it succeeded.
 async fn call(scene: &mut Scene, method: &Method, token: Option<&str>, message: Vec<u8>) -> bool {
     let answer = first_answer(scene.channel(), &method.path, token, message).await;
     match &answer {
@@ -138,12 +138,12 @@ fn told(status: &Status) -> Vec<u8> {
     [status.message().as_bytes(), status.details(), metadata.as_bytes()].join(&b'\n')
 }
 
-/// An address of a device, each time another one: the provider lets each call once a second.
+/// Returns a new device address each time, because the provider limits each address to one call a second.
 pub fn address(number: u32) -> String {
     format!("{NETWORK}{}.{}", number / 250 % 256, number % 250 + 1)
 }
 
-/// A value that a field takes.
+/// A value for a field.
 fn value(name: &str, environment: &str, code: &str, number: u32) -> String {
     match name {
         "requestor_id" => "REF".to_owned(),

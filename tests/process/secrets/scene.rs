@@ -1,4 +1,4 @@
-//! A server with everything that it can have, over a provider, under TLS, at the most verbose level.
+//! A server with every feature configured, over a provider, with TLS, at the most verbose log level.
 
 use std::{fs, path::PathBuf};
 
@@ -25,11 +25,11 @@ use crate::{
     },
 };
 
-/// Each environment, and the host by which REST clients mean it.
+/// The environments, each with the host that REST clients use for it.
 pub const ENVIRONMENTS: [(&str, &str); 3] =
     [("default", "local.example.com"), ("first", "v1.example.com"), ("second", "v2.example.com")];
 
-/// The libraries that log nothing unless they are named, named.
+/// A log filter that names the libraries that are silent by default.
 const EVERYTHING: &str = "trace,h2=trace,hyper=trace,hyper_util=trace,rustls=trace,tokio_rustls=trace,tonic=trace,\
                           tower=trace,tower_http=trace,axum=trace,reqwest=trace";
 
@@ -39,18 +39,18 @@ const LEGACY_SECRET: &str = "legacy-secret-key-5d1e8c";
 const LEGACY_PUBLIC: &str = "legacy-pair";
 const ISSUER: &str = "https://issuer.example.com";
 
-/// The server, what is around it, and what it must not tell.
+/// The server, its surrounding services, and the values that it must not reveal.
 pub struct Scene {
     pub server: ServerProcess,
     pub provider: Provider,
     pub collector: Collector,
-    /// What nobody but its owner may ever see.
+    /// Values that only their owner may see.
     pub secrets: Planted,
-    /// What nobody may see who only operates the server.
+    /// Values that operators must not see.
     pub personal: Planted,
-    /// Everything that was answered, but for secrets to their owners.
+    /// All responses except secrets returned to their owners.
     pub answers: Vec<u8>,
-    /// A JWT of a caller.
+    /// Creates a caller's JWT.
     pub jwt: String,
     pub folder: tempfile::TempDir,
     client: TlsClient,
@@ -66,7 +66,7 @@ impl Scene {
         let identity = authority.server();
         identity.written_to(folder.path());
         let key = PrivateKeyDer::from_pem_slice(identity.key.as_bytes()).expect("a key");
-        // Before it stands the same in each key of its kind, and behind it its public part.
+        // The bytes before it are the same in every such key, and the bytes after it are the public key.
         secrets.add("the TLS key", &key.secret_der()[36..68]);
         let ring = printed(Program::new(&["keys", "new", "--id", "one"]));
         let ring_key = BASE64_STANDARD.decode(ring.split_once(':').expect("a line").1).expect("base64");
@@ -114,7 +114,7 @@ impl Scene {
         self.folder.path().join("data")
     }
 
-    /// A command over the same configuration.
+    /// A command with the same configuration.
     pub fn command(&self, arguments: &[&str]) -> Program {
         let data = self.data();
         Program::new(arguments)
@@ -123,14 +123,14 @@ impl Scene {
             .env("PASSBRIDGE_STORE__PATH", data.to_str().expect("UTF-8"))
     }
 
-    /// What callers show that have every right, and what strangers show, which may be a secret elsewhere.
+    /// The credentials of callers with every permission, and those of strangers, which may be valid elsewhere.
     pub fn caller_tokens(&mut self) -> [Option<String>; 4] {
         let wrong = "pb_a-secret-of-another-server-4e7d";
         self.secrets.add("a wrong token", wrong);
         [Some(CALLER_TOKEN.to_owned()), Some(self.jwt.clone()), Some(wrong.to_owned()), None]
     }
 
-    /// A connection for gRPC.
+    /// Opens a gRPC connection.
     pub fn channel(&self) -> Channel {
         let (client, address) = (self.client.clone().wanting("h2"), self.server.grpc);
         let connect = tower::service_fn(move |_: http::Uri| {
@@ -140,20 +140,20 @@ impl Scene {
         Endpoint::from_static("http://127.0.0.1").connect_with_connector_lazy(connect)
     }
 
-    /// Sends a REST call, and remembers its answer.
+    /// Sends a REST call and records its response.
     pub async fn send(&mut self, call: Call) -> Answer {
         let answer = self.send_by_owner(call).await;
         self.answers.extend(format!("{answer:?}\n").into_bytes());
         answer
     }
 
-    /// Sends a REST call whose answer is a secret of who asks.
+    /// Sends a REST call whose response is the caller's secret.
     pub async fn send_by_owner(&self, call: Call) -> Answer {
         let stream = self.client.connect(self.server.rest).await.expect("connects");
         call.send_over(stream).await.expect("answers")
     }
 
-    /// The secrets that the provider has issued to the server, and was shown by anybody.
+    /// The secrets that the provider issued to the server or received from any client.
     pub async fn plant_what_the_provider_saw(&mut self) {
         for call in self.provider.calls().await {
             let bearer =
@@ -171,7 +171,7 @@ impl Scene {
     }
 }
 
-/// A request signed with the legacy pair at this time, in milliseconds.
+/// Signs a request with the legacy key pair at this time, in milliseconds.
 pub fn signed(method: &str, nonce: &str, now: u64) -> String {
     let text = format!(
         "{method} requestor_id=REF, nonce={nonce}, signature_method=HMAC-SHA1, request_time={now}, \
