@@ -51,11 +51,11 @@ pub(super) async fn serve(listener: TcpListener, telemetry: Telemetry, readiness
         .route("/metrics", get(metrics).with_state(telemetry));
     // This listener serves until the process exits, so that probes can observe the drain.
     let acceptor = Acceptor::new(listener, MAX_CONNECTIONS, CancellationToken::new());
-    while let Some(Accepted { stream, place, .. }) = acceptor.next().await {
+    while let Some(Accepted { stream, slot, .. }) = acceptor.next().await {
         let connection = serve_inner(stream, router.clone());
         tokio::spawn(async move {
             connection.await;
-            drop(place);
+            drop(slot);
         });
     }
 }

@@ -1,4 +1,4 @@
-//! Accepting connections, bounded, until the server drains.
+//! Accepts a bounded number of connections, until the server drains.
 
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
@@ -10,18 +10,18 @@ use tokio_util::sync::CancellationToken;
 
 use crate::telemetry::SparseLine;
 
-/// How long to wait before accepting again after accepting failed, as it does when file handles run out.
+/// The pause after a failed accept, for example when file descriptors run out.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// Strangers can use up file handles.
+/// Clients can exhaust file descriptors, so log lines are limited.
 fn report(error: &io::Error) {
     static LINE: SparseLine = SparseLine::new();
     if let Some(others) = LINE.permit() {
-        tracing::warn!(%error, others_since_last_line = others, "a connection could not be accepted");
+        tracing::warn!(%error, others_since_last_line = others, "connection could not be accepted");
     }
 }
 
-/// A listener that accepts so many connections and no more: whoever does not fit waits in its backlog.
+/// A listener with a maximum number of open connections. Further clients wait in its backlog.
 #[derive(Debug)]
 pub(crate) struct Acceptor {
     listener: TcpListener,
@@ -29,39 +29,39 @@ pub(crate) struct Acceptor {
     drain: CancellationToken,
 }
 
-/// A connection that was accepted.
+/// An accepted connection.
 #[derive(Debug)]
 pub(crate) struct Accepted {
     /// The connection.
     pub stream: TcpStream,
-    /// Where it comes from.
+    /// The address of the client.
     pub address: SocketAddr,
-    /// Its place among the connections; dropped, it makes room for another.
-    pub place: OwnedSemaphorePermit,
+    /// Its slot of the maximum number of connections. Dropping it lets another connection be accepted.
+    pub slot: OwnedSemaphorePermit,
 }
 
 impl Acceptor {
-    /// Accepts at most `max_connections` at a time, until `drain` is cancelled.
+    /// Creates an acceptor with at most `max_connections` open connections, until `drain` is cancelled.
     #[must_use]
     pub(crate) fn new(listener: TcpListener, max_connections: usize, drain: CancellationToken) -> Self {
         Self { listener, room: Arc::new(Semaphore::new(max_connections)), drain }
     }
 
-    /// The next connection; `None` when the server drains.
+    /// Accepts the next connection; `None` when the server drains.
     pub(crate) async fn next(&self) -> Option<Accepted> {
         self.drain.run_until_cancelled(self.accept()).await
     }
 
     async fn accept(&self) -> Accepted {
         loop {
-            // A semaphore that nobody closes always gives a permit in the end.
-            let Ok(place) = Arc::clone(&self.room).acquire_owned().await else { continue };
+            // The semaphore is never closed, so it always returns a permit eventually.
+            let Ok(slot) = Arc::clone(&self.room).acquire_owned().await else { continue };
             let accepted = self.listener.accept().await.and_then(|(stream, address)| {
                 stream.set_nodelay(true)?;
                 Ok((stream, address))
             });
             match accepted {
-                Ok((stream, address)) => return Accepted { stream, address, place },
+                Ok((stream, address)) => return Accepted { stream, address, slot },
                 Err(error) => {
                     report(&error);
                     tokio::time::sleep(ACCEPT_PAUSE).await;

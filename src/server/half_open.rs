@@ -1,4 +1,4 @@
-//! The handshakes that a listener has under way: so many and no more.
+//! Limits the TLS handshakes that a listener has in progress.
 
 use std::{
     collections::BTreeMap,
@@ -8,22 +8,23 @@ use std::{
 
 use tokio_util::sync::CancellationToken;
 
-/// Handshakes under way. One too many displaces the oldest, as honest clients need no longer than a few round trips: turning
-/// the newest away would let whoever never finishes shut everybody else out.
+/// The handshakes in progress. Above the limit, a new one displaces the oldest. Honest clients need only a
+/// few round trips; if new handshakes were refused instead, clients that never finish theirs could lock
+/// everyone else out.
 #[derive(Debug)]
 pub(super) struct HalfOpen {
     limit: usize,
-    under_way: Mutex<PendingHandshakes>,
+    in_progress: Mutex<PendingHandshakes>,
 }
 
 #[derive(Debug, Default)]
 struct PendingHandshakes {
     next: u64,
     /// In the order in which they began.
-    places: BTreeMap<u64, CancellationToken>,
+    slots: BTreeMap<u64, CancellationToken>,
 }
 
-/// The place of a handshake, which it gives back when it ends.
+/// The slot of a handshake. It is released when dropped.
 #[derive(Debug)]
 pub(super) struct HandshakeSlot<'a> {
     half_open: &'a HalfOpen,
@@ -32,20 +33,20 @@ pub(super) struct HandshakeSlot<'a> {
 }
 
 impl HalfOpen {
-    /// At most `limit` at once.
+    /// At most `limit` at a time.
     pub(super) fn new(limit: usize) -> Self {
-        Self { limit, under_way: Mutex::default() }
+        Self { limit, in_progress: Mutex::default() }
     }
 
-    /// A place for one more.
+    /// Takes a slot.
     pub(super) fn begin(&self) -> HandshakeSlot<'_> {
         let displaced = CancellationToken::new();
-        let mut under_way = self.lock();
-        let number = under_way.next;
-        under_way.next += 1;
-        under_way.places.insert(number, displaced.clone());
-        let oldest = if under_way.places.len() > self.limit { under_way.places.pop_first() } else { None };
-        drop(under_way);
+        let mut in_progress = self.lock();
+        let number = in_progress.next;
+        in_progress.next += 1;
+        in_progress.slots.insert(number, displaced.clone());
+        let oldest = if in_progress.slots.len() > self.limit { in_progress.slots.pop_first() } else { None };
+        drop(in_progress);
         if let Some((_, oldest)) = oldest {
             oldest.cancel();
         }
@@ -53,12 +54,12 @@ impl HalfOpen {
     }
 
     fn lock(&self) -> MutexGuard<'_, PendingHandshakes> {
-        self.under_way.lock().unwrap_or_else(PoisonError::into_inner)
+        self.in_progress.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl HandshakeSlot<'_> {
-    /// What the handshake comes to; `None` where it lost its place first.
+    /// Runs the handshake; `None` if it is displaced first.
     pub(super) async fn run_until_displaced<F: Future>(&self, handshake: F) -> Option<F::Output> {
         self.displaced.run_until_cancelled(handshake).await
     }
@@ -66,7 +67,7 @@ impl HandshakeSlot<'_> {
 
 impl Drop for HandshakeSlot<'_> {
     fn drop(&mut self) {
-        self.half_open.lock().places.remove(&self.number);
+        self.half_open.lock().slots.remove(&self.number);
     }
 }
 
@@ -79,7 +80,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_handshake_too_many_displaces_the_oldest_and_nobody_else() {
+    fn one_handshake_too_many_displaces_only_the_oldest() {
         let half_open = HalfOpen::new(2);
         let (oldest, second, third) = (half_open.begin(), half_open.begin(), half_open.begin());
         assert_eq!(oldest.run_until_displaced(pending::<()>()).now_or_never(), Some(None));
@@ -88,7 +89,7 @@ mod tests {
     }
 
     #[test]
-    fn a_handshake_that_has_ended_leaves_its_place_to_another() {
+    fn a_finished_handshake_releases_its_slot() {
         let half_open = HalfOpen::new(2);
         let first = half_open.begin();
         drop(half_open.begin());

@@ -1,4 +1,5 @@
-//! Why a TLS handshake came to nothing: strangers cause that, so each reason is counted, and its lines in the log are few.
+//! Failures of TLS handshakes. Any client can cause them, so each reason is counted, and log lines are
+//! limited.
 
 use std::{
     collections::BTreeMap,
@@ -10,27 +11,27 @@ use tokio_rustls::rustls::{CertificateError, Error, InvalidMessage, PeerIncompat
 
 use crate::{domain::clock::SharedClock, telemetry::Sparse};
 
-/// Why a handshake came to nothing.
+/// Why a handshake failed.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum HandshakeFailure {
-    /// It took too long.
+    /// The handshake timed out.
     Timeout,
-    /// Too many younger ones had begun.
+    /// Too many newer handshakes had begun.
     Displaced,
-    /// The client went away, or the connection broke.
+    /// The client disconnected.
     Closed,
-    /// What the client sent, or said of what it was sent, as the library words it.
+    /// TLS failed, or the client sent an alert.
     Refused(Error),
 }
 
 impl HandshakeFailure {
-    /// What an error of the handshake means.
+    /// The failure for an I/O error of the handshake.
     pub(super) fn of(error: &io::Error) -> Self {
         let refused = error.get_ref().and_then(|inner| inner.downcast_ref::<Error>());
         refused.map_or(Self::Closed, |error| Self::Refused(error.clone()))
     }
 
-    /// Its name in metrics and in the log, one of a closed set.
+    /// The name in metrics and in the log, one of a closed set.
     pub(super) fn name(&self) -> &'static str {
         let Self::Refused(error) = self else {
             return match self {
@@ -55,12 +56,12 @@ impl HandshakeFailure {
         }
     }
 
-    /// What there is to say of it.
+    /// The description for the log.
     fn detail(&self) -> String {
         match self {
-            Self::Timeout => "it took too long".to_owned(),
-            Self::Displaced => "too many others were under way".to_owned(),
-            Self::Closed => "the client went away".to_owned(),
+            Self::Timeout => "the handshake timed out".to_owned(),
+            Self::Displaced => "too many other handshakes were in progress".to_owned(),
+            Self::Closed => "the client disconnected".to_owned(),
             Self::Refused(error) => error.to_string(),
         }
     }
@@ -80,37 +81,38 @@ fn of_certificate(wrong: &CertificateError) -> &'static str {
     }
 }
 
-/// Tells the log of handshakes that failed: each reason once, and then how often it came in a while.
+/// Logs handshake failures: at most one line per reason in an interval, with the number of those left out.
 #[derive(Debug)]
 pub(super) struct FailureLog {
     listener: &'static str,
     clock: SharedClock,
-    /// As many as there are reasons.
-    told: Mutex<BTreeMap<&'static str, Sparse>>,
+    /// By reason.
+    lines: Mutex<BTreeMap<&'static str, Sparse>>,
 }
 
 impl FailureLog {
-    /// The log of a listener.
+    /// The failure log of a listener.
     pub(super) fn new(listener: &'static str, clock: SharedClock) -> Self {
-        Self { listener, clock, told: Mutex::default() }
+        Self { listener, clock, lines: Mutex::default() }
     }
 
-    /// Tells of a failure, or counts it until the next of its reason is told.
+    /// Logs a failure, or counts it for the next line of its reason.
     pub(super) fn report(&self, failure: &HandshakeFailure) {
-        let Some(untold) = self.untold(failure.name()) else { return };
+        let Some(others) = self.permit(failure.name()) else { return };
         tracing::warn!(
             listener = self.listener,
             reason = failure.name(),
             detail = failure.detail(),
-            others_since_last_line = untold,
-            "a TLS handshake failed"
+            others_since_last_line = others,
+            "TLS handshake failed"
         );
     }
 
-    /// How many of this reason were not told since the last line; nothing where it is too early for another.
-    fn untold(&self, reason: &'static str) -> Option<u64> {
-        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
-        told.entry(reason).or_default().permit(self.clock.instant())
+    /// The number of failures with this reason since the last line; `None` if it is too early for another
+    /// line.
+    fn permit(&self, reason: &'static str) -> Option<u64> {
+        let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
+        lines.entry(reason).or_default().permit(self.clock.instant())
     }
 }
 
@@ -123,7 +125,7 @@ mod tests {
     };
 
     #[test]
-    fn a_flood_of_failures_is_one_line_for_each_reason_and_then_a_number() {
+    fn many_failures_are_logged_as_one_line_per_reason_and_a_count() {
         let log = CapturedLog::of_this_thread();
         let clock = ManualClock::new(Timestamp::from_millis(0));
         let failures = FailureLog::new("rest", clock.clone());
@@ -140,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn what_breaks_without_a_word_is_a_client_that_went_away() {
+    fn a_connection_reset_is_closed_and_other_errors_have_their_names() {
         let broken = io::Error::from(io::ErrorKind::ConnectionReset);
         assert_eq!(HandshakeFailure::of(&broken).name(), "closed");
         let plain = io::Error::new(

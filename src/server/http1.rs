@@ -1,4 +1,4 @@
-//! HTTP/1.1 connections, from the first byte to the last.
+//! Serves an HTTP/1.1 connection.
 
 use std::{pin::pin, time::Duration};
 
@@ -18,21 +18,21 @@ use super::{
     timed_writes::TimedWrites,
 };
 
-/// The most bytes that a request's line and headers may have; over it hyper answers 431.
+/// The maximum size of the request line and headers, in bytes. hyper responds to more with 431.
 const HEAD_MAX: usize = 32 * 1024;
 
-/// How long a client of an inner listener may take to say what it wants, and to take the answer.
+/// How long a client of an internal listener may take to send its request, and to read the response.
 const INNER_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The limits of a connection.
 #[derive(Debug, Clone)]
 pub(crate) struct Http1Options {
-    /// How long it may idle, and a client may take to send the head of a request.
+    /// How long the connection may be idle, and how long a client may take to send the headers of a request.
     pub idle_timeout: Duration,
 }
 
-/// Serves a connection until the client leaves or idles for too long, or the server drains and its call has ended or is
-/// cut.
+/// Serves a connection until the client disconnects, it is idle for too long, or the server drains and the
+/// current call has ended or is cut off.
 pub(super) async fn serve<I, S, B>(stream: I, service: S, options: Http1Options, shutdown: Shutdown)
 where
     I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
@@ -40,9 +40,9 @@ where
     B: ConnectionBody,
 {
     let stream = RawQuery::new(stream);
-    let is_mended = stream.is_mended();
+    let is_rewritten = stream.is_rewritten();
     let service = service.map_response(move |mut response: Response<B>| {
-        if is_mended.get() {
+        if is_rewritten.get() {
             response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
         }
         response
@@ -61,12 +61,12 @@ where
         }
     };
     if let Err(error) = ended {
-        // Clients that go away in the middle are everyday life.
-        tracing::debug!(%error, "a connection ended with an error");
+        // Clients often disconnect in the middle of a call.
+        tracing::debug!(%error, "connection ended with an error");
     }
 }
 
-/// Serves the one call of a connection to a listener that is for operators alone.
+/// Serves the only call of a connection to a listener for operators.
 pub(crate) async fn serve_inner<I, S, B>(stream: I, service: S)
 where
     I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
@@ -74,10 +74,10 @@ where
     B: ConnectionBody,
 {
     let stream = TokioIo::new(TimedWrites::new(stream, INNER_TIMEOUT, |_| ()));
-    // One call each: who keeps a connection would hold up the server's end.
+    // Without keep-alive: an open connection would delay the shutdown.
     let connection =
         builder(INNER_TIMEOUT).keep_alive(false).serve_connection(stream, TowerToHyperService::new(service));
-    // Whoever broke it off does not want to know.
+    // An error has no recipient.
     let _ = connection.await;
 }
 

@@ -1,4 +1,4 @@
-//! One HTTP/2 connection, from its first byte to its last.
+//! Serves an HTTP/2 connection.
 
 use std::{pin::pin, time::Duration};
 
@@ -18,41 +18,42 @@ use super::{
     service::{ConnectionBody, ConnectionService},
 };
 
-/// How long a client may take to say that it speaks HTTP/2.
+/// How long a client may take to send the HTTP/2 connection preface.
 const PREFACE_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// The bytes of that (RFC 9113, section 3.4).
+/// The length of the preface, in bytes (RFC 9113, section 3.4).
 const PREFACE_LENGTH: usize = 24;
 
-/// The most bytes of headers that a request may have.
+/// The maximum size of the headers of a request, in bytes.
 const MAX_HEADER_LIST_SIZE: u32 = 32 * 1024;
 
-/// How many bytes a stream, and a connection, may send ahead of what is read of it. The HTTP/2 layer closes connections
-/// on which too many small frames wait, and derives how many from the connection's window: several streams of small
-/// messages, such as a batch's items, must fit into that with what their own windows let through.
+/// The flow-control windows of a stream and of a connection, in bytes. The HTTP/2 layer closes connections on
+/// which too many small frames are queued, and derives the limit from the connection's window. Therefore
+/// several streams of small messages, such as the items of a batch, must fit into it with their own windows
+/// full.
 const STREAM_WINDOW: u32 = 128 * 1024;
 const CONNECTION_WINDOW: u32 = 4 * 1024 * 1024;
 
-/// How many bytes of a stream's answer are taken over from its body before the client has room for them.
+/// How many bytes of a response are taken from its body before the client has room for them.
 const SEND_BUFFER_MAX: usize = 64 * 1024;
 
 /// The limits of a connection.
 #[derive(Debug, Clone)]
 pub(crate) struct Http2Options {
-    /// How many streams a connection may have open at once.
+    /// The maximum number of concurrent streams on a connection.
     pub max_streams: u32,
-    /// How often an idle client is asked for a sign of life.
+    /// How often a keepalive ping is sent on an idle connection.
     pub keepalive_interval: Duration,
-    /// How long it may take to give one.
+    /// How long to wait for the reply to a ping.
     pub keepalive_timeout: Duration,
-    /// How long a connection may have no call.
+    /// How long a connection may be without a call.
     pub idle_timeout: Duration,
-    /// How long an answer may wait for the client to take it.
+    /// How long a response may wait for the client to read it.
     pub write_timeout: Duration,
 }
 
-/// Serves a connection until the client leaves, takes nothing or idles for too long, or the server drains and its calls have
-/// ended or are cut.
+/// Serves a connection until the client disconnects, stops reading or is idle for too long, or the server
+/// drains and the calls have ended or are cut off.
 pub(super) async fn serve<I, S, B>(mut stream: I, service: S, options: Http2Options, shutdown: Shutdown)
 where
     I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
@@ -95,13 +96,13 @@ where
         }
     };
     if let Err(error) = ended {
-        // Clients that go away in the middle are everyday life.
-        tracing::debug!(%error, "a connection ended with an error");
+        // Clients often disconnect in the middle of a call.
+        tracing::debug!(%error, "connection ended with an error");
     }
 }
 
-/// What the client says first, if it says it before its time is over. hyper waits for the preface for as long as it takes,
-/// so it is read here first. Whether it is the preface is hyper's to say.
+/// The first bytes of the client, if they arrive in time. hyper would wait for the preface without a limit,
+/// so it is read here first. hyper checks it.
 async fn preface_in_time(stream: &mut (impl AsyncRead + Unpin), shutdown: &Shutdown) -> Option<Bytes> {
     let mut preface = [0; PREFACE_LENGTH];
     tokio::select! {

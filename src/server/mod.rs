@@ -1,9 +1,9 @@
 //! Listeners, and the threads that serve their connections.
 //!
-//! Every processor has one thread with a runtime of its own, and a connection stays on the thread that it was
-//! given to: nothing about a call crosses threads but its write to the store. What must outlive its connection, such
-//! as a reset, goes on there as a detached task. That costs a fraction of what a work-stealing
-//! runtime does for calls this short.
+//! Each processor has one thread with its own runtime, and a connection stays on the thread that it is
+//! assigned to. Within a call, only the write to the store crosses threads. Work that must outlive its
+//! connection, such as a reset, continues there as a detached task. For calls this short, this costs a
+//! fraction of what a work-stealing runtime does.
 
 mod accept;
 mod bind;
@@ -36,36 +36,36 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{domain::peer::Peer, telemetry::Telemetry};
 
-/// The two steps by which a server ends.
+/// The two steps of a shutdown.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Shutdown {
-    /// No new connections or calls; those under way finish.
+    /// Stops accepting connections and calls; current calls finish.
     pub drain: CancellationToken,
-    /// What has not finished by now is cut.
+    /// Cuts off whatever has not finished.
     pub cut: CancellationToken,
 }
 
 impl Shutdown {
-    /// That of one connection, which may end before the server does.
+    /// The shutdown of one connection, which may happen before that of the server.
     fn of_connection(&self) -> Self {
         Self { drain: self.drain.child_token(), cut: self.cut.child_token() }
     }
 }
 
-/// What every listener's connections are served by.
+/// What the connections of all listeners share.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Serving<'a> {
     /// The threads.
     pub pool: &'a WorkerPool,
-    /// How the server ends.
+    /// The shutdown of the server.
     pub shutdown: &'a Shutdown,
-    /// Where connections are counted.
+    /// Counts connections.
     pub telemetry: &'a Telemetry,
 }
 
 impl Serving<'_> {
-    /// Serves HTTP/2 connections until the server drains, each with the service that `connected` makes for its peer, and that
-    /// may end it before.
+    /// Serves HTTP/2 connections until the server drains. `connected` creates the service of a connection,
+    /// from its peer and a shutdown with which the service can close it.
     pub(crate) async fn http2<S, B>(
         self,
         acceptor: Acceptor,
@@ -84,7 +84,8 @@ impl Serving<'_> {
         .await;
     }
 
-    /// The same for HTTP/1.1.
+    /// Serves HTTP/1.1 connections until the server drains. `connected` creates the service of a connection,
+    /// from its peer.
     pub(crate) async fn http1<S, B>(
         self,
         acceptor: Acceptor,
@@ -102,7 +103,7 @@ impl Serving<'_> {
         .await;
     }
 
-    /// Gives each connection to the thread with the fewest.
+    /// Assigns each connection to the thread with the fewest.
     async fn each<F>(
         self,
         acceptor: Acceptor,
@@ -112,8 +113,8 @@ impl Serving<'_> {
         F: Future<Output = ()> + Send + 'static,
     {
         let transport = Arc::new(transport);
-        while let Some(Accepted { stream, address, place }) = acceptor.next().await {
-            // It leaves this thread's runtime for another one's.
+        while let Some(Accepted { stream, address, slot }) = acceptor.next().await {
+            // The socket moves to the runtime of another thread.
             let Ok(socket) = stream.into_std() else { continue };
             let (telemetry, drain) = (self.telemetry.clone(), self.shutdown.drain.clone());
             let (serve, transport) = (serve.clone(), Arc::clone(&transport));
@@ -124,7 +125,7 @@ impl Serving<'_> {
                     serve(stream, peer).await;
                 }
                 metrics.connection_closed(listener);
-                drop(place);
+                drop(slot);
             });
         }
     }

@@ -1,4 +1,4 @@
-//! One thread for each processor, each with a runtime of its own.
+//! One thread per processor, each with its own runtime.
 
 use std::{
     future::Future,
@@ -17,12 +17,12 @@ use tokio::{
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-/// Tasks that go on although the call which began them has left. They run on the thread of that call.
+/// Tasks that outlive the call that started them. They run on the thread of that call.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Detached {
-    /// The tasks. Who drains closes this, once nothing begins new ones but such tasks themselves.
+    /// The tasks. The drain closes the tracker when only such tasks can still start new ones.
     pub tasks: TaskTracker,
-    /// Those that have not ended by now are dropped.
+    /// Drops the tasks that have not ended.
     pub abandon: CancellationToken,
 }
 
@@ -43,17 +43,17 @@ struct Worker {
 }
 
 impl WorkerPool {
-    /// Starts `threads` threads, at least one. They serve until their jobs have ended, and `detached` tasks, which jobs
-    /// leave behind on their threads, have ended or are abandoned.
+    /// Starts `threads` threads, at least one. They run until their jobs have ended, and the `detached` tasks
+    /// that jobs have started on them have ended or are abandoned.
     ///
     /// # Errors
-    /// Where the operating system gives no thread or no runtime.
+    /// If the operating system cannot create a thread or a runtime.
     pub(crate) fn start(threads: usize, detached: &Detached) -> io::Result<Self> {
         let workers = (0..threads.max(1)).map(|index| Worker::start(index, detached.clone()));
         workers.collect::<io::Result<_>>().map(|workers| Self { workers })
     }
 
-    /// Runs a job on the thread that has the fewest.
+    /// Runs a job on the thread with the fewest jobs.
     pub(crate) fn spawn<F>(&self, job: impl FnOnce() -> F + Send + 'static)
     where
         F: Future<Output = ()> + Send + 'static,
@@ -71,35 +71,35 @@ impl WorkerPool {
                 task.await;
             })
         });
-        // A worker takes jobs for as long as the pool lives.
+        // A worker receives jobs until the pool is dropped.
         let _ = worker.jobs.send(job);
     }
 
-    /// Counts the jobs, while the threads are waited for too.
+    /// A handle that counts the jobs, also while the pool is being joined.
     #[must_use]
     pub(crate) fn jobs(&self) -> Jobs {
         Jobs(self.workers.iter().map(|worker| Arc::clone(&worker.load)).collect())
     }
 
-    /// Waits until every job has ended, then ends the threads. Blocks.
+    /// Waits until every job has ended, then joins the threads. Blocks.
     pub(crate) fn join(self) {
         let (jobs, threads): (Vec<_>, Vec<_>) =
             self.workers.into_iter().map(|worker| (worker.jobs, worker.thread)).unzip();
         drop(jobs);
         for thread in threads {
             if thread.join().is_err() {
-                tracing::error!("a serving thread had panicked");
+                tracing::error!("worker thread panicked");
             }
         }
     }
 }
 
-/// How many jobs a pool has.
+/// The number of jobs of a pool.
 #[derive(Debug)]
 pub(crate) struct Jobs(Vec<Arc<AtomicUsize>>);
 
 impl Jobs {
-    /// How many have not ended, without what they have left behind.
+    /// The number of jobs that have not ended, without detached tasks.
     #[must_use]
     pub(crate) fn under_way(&self) -> usize {
         self.0.iter().map(|load| load.load(Ordering::Relaxed)).sum()
@@ -122,13 +122,13 @@ async fn run(mut queue: UnboundedReceiver<Job>, detached: Detached) {
     while let Some(job) = queue.recv().await {
         tasks.spawn(job());
     }
-    // The queue is closed: what is still under way ends by itself, for each job has a limit of its own.
+    // The queue is closed. Running jobs end by themselves, because each has a limit of its own.
     tasks.close();
     tasks.wait().await;
     detached.abandon.run_until_cancelled(detached.tasks.wait()).await;
 }
 
-/// Counts a job for as long as it lives, however it ends.
+/// Counts a job until it is dropped.
 struct JobGuard(Arc<AtomicUsize>);
 
 impl Drop for JobGuard {
@@ -143,41 +143,41 @@ mod tests {
 
     use super::*;
 
-    /// A pool of one thread, a job of which has left a task behind that ends with the channel.
-    async fn left_behind(
+    /// A pool of one thread with a detached task, which ends with the channel.
+    async fn with_detached_task(
         detached: &Detached,
     ) -> (WorkerPool, oneshot::Sender<()>, oneshot::Receiver<String>) {
         let pool = WorkerPool::start(1, detached).expect("a thread");
         let (end, ended) = oneshot::channel::<()>();
-        let (tell, told) = oneshot::channel();
+        let (report, reported) = oneshot::channel();
         let (begin, begun) = oneshot::channel();
         let tasks = detached.tasks.clone();
         pool.spawn(move || async move {
             tasks.spawn(async move {
                 let _ = ended.await;
-                let _ = tell.send(std::thread::current().name().unwrap_or_default().to_owned());
+                let _ = report.send(std::thread::current().name().unwrap_or_default().to_owned());
             });
             let _ = begin.send(());
         });
         begun.await.expect("the job runs");
-        (pool, end, told)
+        (pool, end, reported)
     }
 
     #[tokio::test]
-    async fn the_end_of_the_threads_waits_for_what_calls_have_left_behind_on_them() {
+    async fn joining_waits_for_detached_tasks() {
         let detached = Detached::default();
-        let (pool, end, told) = left_behind(&detached).await;
+        let (pool, end, reported) = with_detached_task(&detached).await;
         detached.tasks.close();
         let joined = tokio::task::spawn_blocking(move || pool.join());
         end.send(()).expect("the task waits");
-        assert_eq!(told.await.expect("it went on to its end"), "serve-0");
+        assert_eq!(reported.await.expect("the task completes"), "serve-0");
         joined.await.expect("the threads end");
     }
 
     #[tokio::test]
-    async fn jobs_are_counted_apart_from_what_they_have_left_behind() {
+    async fn detached_tasks_are_not_counted_as_jobs() {
         let detached = Detached::default();
-        let (pool, end, told) = left_behind(&detached).await;
+        let (pool, end, reported) = with_detached_task(&detached).await;
         let jobs = pool.jobs();
         let (hold, held) = oneshot::channel::<()>();
         pool.spawn(move || async move {
@@ -191,17 +191,17 @@ mod tests {
         assert_eq!(detached.tasks.len(), 1);
         detached.tasks.close();
         end.send(()).expect("the task waits");
-        told.await.expect("it went on to its end");
+        reported.await.expect("the task completes");
         tokio::task::spawn_blocking(move || pool.join()).await.expect("the threads end");
     }
 
     #[tokio::test]
-    async fn what_does_not_end_is_dropped_when_it_is_abandoned() {
+    async fn abandoned_tasks_are_dropped() {
         let detached = Detached::default();
-        let (pool, _end, told) = left_behind(&detached).await;
+        let (pool, _end, reported) = with_detached_task(&detached).await;
         detached.tasks.close();
         detached.abandon.cancel();
         tokio::task::spawn_blocking(move || pool.join()).await.expect("the threads end");
-        assert!(told.await.is_err(), "it was dropped");
+        assert!(reported.await.is_err(), "it was dropped");
     }
 }

@@ -1,10 +1,12 @@
-//! Queries that clients send as they are, without encoding what no URI can hold, put right before HTTP is spoken: a resource in
-//! MRSS, `<rss version="2.0">`, is such a one. hyper refuses it before anybody could answer.
+//! Encodes raw queries of requests before HTTP is parsed. Some clients send queries with characters that no
+//! URI can contain, such as a resource in MRSS, `<rss version="2.0">`; hyper would reject them before any
+//! handler runs.
 //!
-//! Only the first line of a connection is looked at. Where a later one begins depends on how the requests before it are framed,
-//! and a second opinion about that is how requests are smuggled (RFC 9112, section 11.2). So a request that was put right is its
-//! connection's last. A line is changed only where it can be read in one way: a method, a space, a plain path, a query, a space
-//! and the version, ended by CRLF. Of these only the query changes, and never the line's end or anything after it.
+//! Only the first line of a connection is examined. Where a later request begins depends on how earlier
+//! requests are framed, and a second opinion on framing is how requests are smuggled (RFC 9112, section
+//! 11.2). Therefore a rewritten request is the last one of its connection. A line is rewritten only if it is
+//! unambiguous: a method, a space, a plain path, a query, a space and the version, terminated by CRLF. Only
+//! the query changes, never the end of the line or anything after it.
 
 use std::{
     io,
@@ -18,20 +20,20 @@ use std::{
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-/// The longest line that is put right, in bytes: as long as the longest URI that is served.
+/// The maximum length of a line that is rewritten, in bytes: the maximum length of a URI that is served.
 const LINE_MAX: usize = 16 * 1024;
 
-/// How much is read at once while the line has not ended, in bytes.
+/// How much is read at a time until the line is complete, in bytes.
 const CHUNK: usize = 2 * 1024;
 
 /// A connection whose first request may have a raw query.
 pub(super) struct RawQuery<I> {
     stream: I,
     state: RewriteState,
-    is_mended: QueryRewritten,
+    is_rewritten: QueryRewritten,
 }
 
-/// Whether the first request of a connection was put right.
+/// Whether the first request of a connection was rewritten.
 #[derive(Clone, Default)]
 pub(super) struct QueryRewritten(Arc<AtomicBool>);
 
@@ -42,38 +44,40 @@ impl QueryRewritten {
 }
 
 enum RewriteState {
-    /// What has come of the first line.
+    /// What has been received of the first line.
     Line(Vec<u8>),
-    /// What has been read and not been taken, from this place on.
+    /// What has been received, and the position up to which it has been read.
     Read(Vec<u8>, usize),
     Through,
 }
 
 impl<I> RawQuery<I> {
     pub(super) fn new(stream: I) -> Self {
-        Self { stream, state: RewriteState::Line(Vec::new()), is_mended: QueryRewritten::default() }
+        Self { stream, state: RewriteState::Line(Vec::new()), is_rewritten: QueryRewritten::default() }
     }
 
-    pub(super) fn is_mended(&self) -> QueryRewritten {
-        self.is_mended.clone()
+    pub(super) fn is_rewritten(&self) -> QueryRewritten {
+        self.is_rewritten.clone()
     }
 }
 
-/// What has come, to be taken as it is or put right; nothing while that cannot be told.
+/// Decides about the received bytes: the rewritten bytes, `Some(None)` to leave them unchanged, or `None` if
+/// more bytes are needed.
 fn decided(read: &[u8]) -> Option<Option<Vec<u8>>> {
     let Some(end) = read.iter().position(|byte| *byte == b'\n') else {
-        // No line of HTTP goes on after a control character, and whoever sends none shall get an answer.
-        let is_hopeless =
+        // No request line contains a control character. Stop reading, so that a client that sends one gets a
+        // response.
+        let is_invalid =
             read.len() > LINE_MAX || read[..read.len().saturating_sub(1)].iter().any(u8::is_ascii_control);
-        return is_hopeless.then_some(None);
+        return is_invalid.then_some(None);
     };
     let (line, rest) = read.split_at(end);
-    let mended = line.strip_suffix(b"\r").filter(|line| line.len() <= LINE_MAX).and_then(mended);
-    Some(mended.map(|line| [&*line, b"\r", rest].concat()))
+    let rewritten = line.strip_suffix(b"\r").filter(|line| line.len() <= LINE_MAX).and_then(rewritten);
+    Some(rewritten.map(|line| [&*line, b"\r", rest].concat()))
 }
 
-/// The request line with its query encoded, where it needs that and can be read in one way.
-fn mended(line: &[u8]) -> Option<Vec<u8>> {
+/// The request line with its query encoded, if it is unambiguous and needs encoding.
+fn rewritten(line: &[u8]) -> Option<Vec<u8>> {
     let target = line.strip_suffix(b" HTTP/1.1").or_else(|| line.strip_suffix(b" HTTP/1.0"))?;
     let question = target.iter().position(|byte| *byte == b'?')?;
     let (before, query) = target.split_at(question + 1);
@@ -87,24 +91,25 @@ fn mended(line: &[u8]) -> Option<Vec<u8>> {
         && !query.iter().any(u8::is_ascii_control)
         && query.first() != Some(&b' ')
         && query.last() != Some(&b' ')
-        // Somebody could take that for the line's end.
+        // Another parser could take that for the end of the line.
         && !query.windows(6).any(|window| window.eq_ignore_ascii_case(b" HTTP/"));
     if !is_sound || !query.iter().any(|byte| is_raw(*byte)) {
         return None;
     }
-    let mut line_mended = before.to_vec();
+    let mut encoded = before.to_vec();
     for byte in query {
         if is_raw(*byte) {
-            line_mended.extend(format!("%{byte:02X}").bytes());
+            encoded.extend(format!("%{byte:02X}").bytes());
         } else {
-            line_mended.push(*byte);
+            encoded.push(*byte);
         }
     }
-    line_mended.extend_from_slice(&line[target.len()..]);
-    Some(line_mended)
+    encoded.extend_from_slice(&line[target.len()..]);
+    Some(encoded)
 }
 
-/// What fielded clients leave as it is and no URI holds (RFC 3986, section 2).
+/// The characters that clients in the field send unencoded although no URI contains them (RFC 3986, section
+/// 2).
 fn is_raw(byte: u8) -> bool {
     matches!(byte, b' ' | b'<' | b'>' | b'"')
 }
@@ -136,9 +141,9 @@ impl<I: AsyncRead + Unpin> AsyncRead for RawQuery<I> {
                     let has_ended = chunk.filled().is_empty();
                     read.extend_from_slice(chunk.filled());
                     match decided(read) {
-                        Some(Some(mended)) => {
-                            this.is_mended.0.store(true, Relaxed);
-                            this.state = RewriteState::Read(mended, 0);
+                        Some(Some(rewritten)) => {
+                            this.is_rewritten.0.store(true, Relaxed);
+                            this.state = RewriteState::Read(rewritten, 0);
                         }
                         None if !has_ended => {}
                         Some(None) | None => this.state = RewriteState::Read(std::mem::take(read), 0),
@@ -185,7 +190,7 @@ mod tests {
 
     use super::*;
 
-    /// What is read of a connection on which `sent` comes so many bytes at a time.
+    /// What is read from a connection on which `sent` arrives in pieces of `at_once` bytes.
     async fn read(sent: &[u8], at_once: usize) -> (Vec<u8>, bool) {
         let (mut client, server) = tokio::io::duplex(at_once);
         let mut stream = RawQuery::new(server);
@@ -196,13 +201,13 @@ mod tests {
         };
         let (_, ended) = tokio::join!(send, stream.read_to_end(&mut read));
         ended.expect("reads");
-        (read, stream.is_mended().get())
+        (read, stream.is_rewritten().get())
     }
 
     #[tokio::test]
-    async fn a_raw_query_of_the_first_line_is_encoded_and_nothing_else() {
+    async fn only_a_raw_query_of_the_first_line_is_encoded() {
         let rest = "\r\nx-odd: <a b>\r\n\r\nGET /?a=<b> HTTP/1.1\r\n\r\n";
-        for (line, mended) in [
+        for (line, rewritten) in [
             (
                 "GET /a?r=<rss version=\"2.0\">&b=%3C+ HTTP/1.1",
                 "GET /a?r=%3Crss%20version=%222.0%22%3E&b=%3C+ HTTP/1.1",
@@ -210,15 +215,15 @@ mod tests {
             ("POST /a?<?é HTTP/1.0", "POST /a?%3C?é HTTP/1.0"),
         ] {
             for at_once in [1, 3, 100_000] {
-                let (read, is_mended) = read(format!("{line}{rest}").as_bytes(), at_once).await;
-                assert_eq!(String::from_utf8_lossy(&read), format!("{mended}{rest}"), "{at_once}");
-                assert!(is_mended);
+                let (read, is_rewritten) = read(format!("{line}{rest}").as_bytes(), at_once).await;
+                assert_eq!(String::from_utf8_lossy(&read), format!("{rewritten}{rest}"), "{at_once}");
+                assert!(is_rewritten);
             }
         }
     }
 
     #[tokio::test]
-    async fn what_is_clean_or_could_be_read_in_two_ways_stays_as_it_is() {
+    async fn encoded_and_ambiguous_lines_stay_unchanged() {
         let long = format!("GET /?a=<{} HTTP/1.1\r\n\r\n", "a".repeat(LINE_MAX));
         for sent in [
             "",
@@ -242,8 +247,8 @@ mod tests {
             &long,
         ] {
             for at_once in [1, 100_000] {
-                let (read, is_mended) = read(sent.as_bytes(), at_once).await;
-                assert_eq!((String::from_utf8_lossy(&read), is_mended), (sent.into(), false), "{at_once}");
+                let (read, is_rewritten) = read(sent.as_bytes(), at_once).await;
+                assert_eq!((String::from_utf8_lossy(&read), is_rewritten), (sent.into(), false), "{at_once}");
             }
         }
     }

@@ -1,15 +1,16 @@
-//! What the client of an HTTP/2 connection has not taken of its answers, bounded in time and bytes.
+//! Limits, in time and bytes, the response data that the client of an HTTP/2 connection has not read.
 //!
-//! By flow control a client decides how much is sent to it, and the libraries wait for it without end: hyper with one
-//! frame of the body in its hand, h2 with what it has been handed. So each frame is counted here until it is on its way
-//! to the socket, where [`TimedWrites`](super::timed_writes::TimedWrites) takes over.
+//! A client controls by flow control how much is sent to it, and the libraries wait for it without a limit:
+//! hyper holds one frame of the body, and h2 the frames that it has been given. So each frame is counted here
+//! until it is written to the socket, where [`TimedWrites`](super::timed_writes::TimedWrites) takes over.
 //!
-//! - An answer whose body waits for the client longer than the limit is reset; the connection's other calls go on.
-//! - hyper is done with an answer when h2 has all of it, and then nobody can reset it any more. Where something waits there
-//!   two or three times as long, the connection is closed.
-//! - An answer that would be one too many bytes is reset at once.
+//! - A response whose body waits for the client longer than the limit is reset; the other calls of the
+//!   connection continue.
+//! - When h2 has all of a response, hyper is done with it, and it can no longer be reset. If something waits
+//!   there two or three times as long as the limit, the connection is closed.
+//! - A response that would exceed the byte limit is reset immediately.
 //!
-//! A watch that has nothing to tell waits for the server, not for the client, and goes on.
+//! A watch without news waits for the server, not for the client, and continues.
 
 use std::{
     cell::Cell,
@@ -30,70 +31,71 @@ use http_body::{Body, Frame, SizeHint};
 use hyper::rt::Executor;
 use tokio::time::{Sleep, sleep};
 
-/// How many bytes of answers a connection holds, at most. A thousand calls at once, which is as many as a connection may
-/// have unless configured, with answers of the usual size.
+/// The maximum number of unread response bytes of a connection: enough for a thousand concurrent calls (the
+/// default maximum per connection) with responses of the usual size.
 const BYTES_MAX: usize = 4 * 1024 * 1024;
 
-/// Frames are counted by when they were handed over: within the present span of time, the one before it, and the one before
-/// that.
+/// Frames are counted by the time span in which they were handed over: the current one, or one of the two
+/// before it.
 const SPANS: usize = 3;
 
 type BoxError = Box<dyn Error + Send + Sync>;
 
-/// What an answer's body did when it was polled last.
+/// What the body of a response did when it was last polled.
 #[derive(Debug, Clone, Copy)]
 enum BodyProgress {
-    /// It gave something to send: now the client has to take it.
+    /// It returned data, which the client now has to read.
     Give,
-    /// It had nothing to give: the client waits.
+    /// It had no data; the client is waiting.
     Wait,
 }
 
 tokio::task_local! {
-    /// What the body of the answer did in this turn of its task.
+    /// What the body of the response did in the current poll of its task.
     static DID: Cell<Option<BodyProgress>>;
 }
 
-/// The calls of a connection, and what its client has not taken of the answers. A cheap handle, and what hyper runs calls by.
+/// The calls of a connection, and the response data that its client has not read. A cheap handle, and hyper's
+/// executor.
 #[derive(Debug, Clone)]
 pub(super) struct SendBacklog(Arc<BacklogCounters>);
 
 #[derive(Debug)]
 struct BacklogCounters {
     limit: Duration,
-    /// Calls that ever began.
+    /// Calls that have begun.
     begun: AtomicUsize,
     /// Calls that have not ended.
-    under_way: AtomicUsize,
+    in_progress: AtomicUsize,
     bytes: AtomicUsize,
-    /// Frames, by the span of time in which they were handed over.
+    /// Frames, by the time span in which they were handed over.
     frames: [AtomicUsize; SPANS],
-    /// Which of these is the present one.
+    /// The index of the current span.
     span: AtomicUsize,
 }
 
 impl SendBacklog {
-    /// Nothing yet; `limit` is how long an answer may wait for the client.
+    /// An empty backlog. `limit` is how long a response may wait for the client.
     pub(super) fn new(limit: Duration) -> Self {
         Self(Arc::new(BacklogCounters {
             limit,
             begun: AtomicUsize::default(),
-            under_way: AtomicUsize::default(),
+            in_progress: AtomicUsize::default(),
             bytes: AtomicUsize::default(),
             frames: Default::default(),
             span: AtomicUsize::default(),
         }))
     }
 
-    /// Completes when something has been waiting that no reset has rid the connection of.
+    /// Completes when data has been waiting that a reset can no longer remove.
     pub(super) async fn overdue(&self) -> BoxError {
         while self.begin_span() {
             sleep(self.0.limit).await;
         }
-        io::Error::new(io::ErrorKind::TimedOut, "the client does not take its answers").into()
+        io::Error::new(io::ErrorKind::TimedOut, "the client does not read its responses").into()
     }
 
-    /// Begins the next span of time, unless something is left of the one that it would be counted with.
+    /// Begins the next time span, unless frames of the span that it would share a counter with are left.
     fn begin_span(&self) -> bool {
         let next = (self.0.span.load(Relaxed) + 1) % SPANS;
         let is_empty = self.0.frames[next].load(Relaxed) == 0;
@@ -103,18 +105,18 @@ impl SendBacklog {
         is_empty
     }
 
-    /// Completes when there has been no call for `limit` at least.
+    /// Completes when there has been no call for at least `limit`.
     pub(super) async fn idle(&self, limit: Duration) {
         loop {
             let begun = self.0.begun.load(Relaxed);
             sleep(limit).await;
-            if self.0.under_way.load(Relaxed) == 0 && self.0.begun.load(Relaxed) == begun {
+            if self.0.in_progress.load(Relaxed) == 0 && self.0.begun.load(Relaxed) == begun {
                 return;
             }
         }
     }
 
-    /// A frame of so many bytes, where there is room for them.
+    /// Counts a frame with this many bytes; `None` if it exceeds the limit.
     fn hand_over(&self, bytes: usize) -> Option<FrameGuard> {
         if self.0.bytes.load(Relaxed) + bytes > BYTES_MAX {
             return None;
@@ -130,18 +132,18 @@ impl<F> Executor<F> for SendBacklog
 where
     F: Future<Output = ()> + Send + 'static,
 {
-    /// Runs a call until it has ended, or its client has let the answer wait for too long. Dropped before its end, it is
-    /// reset.
+    /// Runs a call until it ends, or its response has waited for the client for too long. Dropping the future
+    /// early resets the call.
     fn execute(&self, call: F) {
-        let under_way = CallGuard::new(self);
+        let in_progress = CallGuard::new(self);
         let limit = self.0.limit;
-        // Pinned inside of the task it would have two places there: one to be brought in, one to be pinned in.
+        // Boxed: pinned inside the task, the future would be stored there twice.
         let mut call = Box::pin(call);
         tokio::spawn(async move {
             let mut over: Option<Pin<Box<Sleep>>> = None;
             poll_fn(|context| {
-                let turn = || (call.as_mut().poll(context), DID.with(Cell::get));
-                let (ended, did) = DID.sync_scope(Cell::default(), turn);
+                let poll = || (call.as_mut().poll(context), DID.with(Cell::get));
+                let (ended, did) = DID.sync_scope(Cell::default(), poll);
                 if ended.is_ready() {
                     return ended;
                 }
@@ -153,29 +155,29 @@ where
                 over.as_mut().map_or(Poll::Pending, |over| over.as_mut().poll(context))
             })
             .await;
-            drop(under_way);
+            drop(in_progress);
         });
     }
 }
 
-/// Counts a call for as long as it lives, however it ends.
+/// Counts a call until it is dropped.
 struct CallGuard(SendBacklog);
 
 impl CallGuard {
     fn new(backlog: &SendBacklog) -> Self {
         backlog.0.begun.fetch_add(1, Relaxed);
-        backlog.0.under_way.fetch_add(1, Relaxed);
+        backlog.0.in_progress.fetch_add(1, Relaxed);
         Self(backlog.clone())
     }
 }
 
 impl Drop for CallGuard {
     fn drop(&mut self) {
-        self.0.0.under_way.fetch_sub(1, Relaxed);
+        self.0.0.in_progress.fetch_sub(1, Relaxed);
     }
 }
 
-/// Counts a frame until it is on its way to the socket, or dropped.
+/// Counts a frame until it is dropped: when it is written to the socket, or discarded.
 struct FrameGuard {
     backlog: SendBacklog,
     bytes: usize,
@@ -189,7 +191,7 @@ impl Drop for FrameGuard {
     }
 }
 
-/// The body of an answer whose frames are counted.
+/// A response body whose frames are counted.
 pub(super) struct CountedBody<B> {
     body: B,
     backlog: SendBacklog,
@@ -214,13 +216,13 @@ where
     ) -> Poll<Option<Result<Frame<Self::Data>, Self::Error>>> {
         let frame = Pin::new(&mut self.body).poll_frame(context);
         let did = if frame.is_ready() { BodyProgress::Give } else { BodyProgress::Wait };
-        // hyper polls it nowhere else than in the task of its call.
+        // hyper polls the body only in the task of its call.
         let _ = DID.try_with(|last| last.set(Some(did)));
         let Some(frame) = ready!(frame) else { return Poll::Ready(None) };
         let frame = frame.map_err(Into::into)?;
         let bytes = frame.data_ref().map_or(0, Buf::remaining);
-        let place = self.backlog.hand_over(bytes);
-        let counted = place.map(|place| frame.map_data(|data| CountedData { data, place }));
+        let guard = self.backlog.hand_over(bytes);
+        let counted = guard.map(|guard| frame.map_data(|data| CountedData { data, guard }));
         let too_many = || h2::Error::from(h2::Reason::ENHANCE_YOUR_CALM).into();
         Poll::Ready(Some(counted.ok_or_else(too_many)))
     }
@@ -234,11 +236,11 @@ where
     }
 }
 
-/// What a frame holds, counted.
+/// The data of a counted frame.
 pub(super) struct CountedData<D> {
     data: D,
-    #[expect(dead_code, reason = "it counts for as long as it lives")]
-    place: FrameGuard,
+    #[expect(dead_code, reason = "counts the frame until it is dropped")]
+    guard: FrameGuard,
 }
 
 impl<D: Buf> Buf for CountedData<D> {

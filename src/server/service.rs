@@ -1,4 +1,4 @@
-//! What connections are served with.
+//! The services that connections are served with.
 
 use std::{convert::Infallible, error::Error};
 
@@ -6,7 +6,7 @@ use http::{Request, Response};
 use hyper::body::Incoming;
 use tower::Service;
 
-/// A service that a connection can be served with.
+/// A service for the requests of a connection.
 pub(crate) trait ConnectionService<B>:
     Service<Request<Incoming>, Response = Response<B>, Error = Infallible, Future: Send + 'static>
     + Clone
@@ -23,7 +23,7 @@ impl<B, S> ConnectionService<B> for S where
 {
 }
 
-/// A body that a connection can send.
+/// A response body that a connection can send.
 pub(crate) trait ConnectionBody:
     http_body::Body<Data: Send, Error: Into<Box<dyn Error + Send + Sync>>> + Send + 'static
 {

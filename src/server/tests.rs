@@ -1,4 +1,4 @@
-//! Connections over streams that are no sockets, as one that encrypts would be.
+//! Connections over streams that are not sockets, as TLS streams are.
 
 use std::{convert::Infallible, error::Error, io, time::Duration};
 
@@ -20,7 +20,7 @@ use super::{
     timed_writes::TimedWrites,
 };
 
-/// The bytes with which a client of HTTP/2 begins (RFC 9113, section 3.4).
+/// The HTTP/2 connection preface (RFC 9113, section 3.4).
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
 fn teapot() -> impl ConnectionService<Full<Bytes>> {
@@ -46,7 +46,8 @@ fn serve_http2(stream: DuplexStream, shutdown: &Shutdown) {
     tokio::spawn(http2::serve(stream, teapot(), options(), shutdown.clone()));
 }
 
-/// A connection to a server that answers with this body, of whose answers a client takes so many bytes by itself.
+/// A connection to a server that responds with this body, and a client with this initial flow-control window
+/// in bytes.
 async fn connected_to<B>(body: fn() -> B, window: u32) -> (SendRequest<Empty<Bytes>>, JoinHandle<()>)
 where
     B: ConnectionBody<Data = Bytes> + Unpin,
@@ -67,7 +68,7 @@ where
     (sender, served)
 }
 
-/// Whether an answer that is read came to its end with nothing in it.
+/// Whether the response body ends, or fails, without data.
 async fn is_given_up(answer: Response<Incoming>) -> bool {
     let read = tokio::time::timeout(2 * LIMIT, answer.into_body().collect()).await;
     read.is_ok_and(|body| body.map_or(true, |body| body.to_bytes().is_empty()))
@@ -90,7 +91,7 @@ async fn http1_is_served_over_any_stream() {
 
 #[tokio::test]
 async fn http2_is_served_over_any_stream() {
-    // Less than a preface fits in it.
+    // A preface does not fit into the buffer.
     let (client, server) = duplex(7);
     serve_http2(server, &Shutdown::default());
     let handshake = hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(client));
@@ -100,7 +101,7 @@ async fn http2_is_served_over_any_stream() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_does_not_say_that_it_speaks_http2_is_given_up() {
+async fn a_client_without_a_preface_times_out() {
     let (mut client, server) = duplex(1024);
     serve_http2(server, &Shutdown::default());
     client.write_all(&PREFACE[..10]).await.expect("takes it");
@@ -108,7 +109,7 @@ async fn who_does_not_say_that_it_speaks_http2_is_given_up() {
 }
 
 #[tokio::test]
-async fn who_has_said_nothing_yet_does_not_hold_up_the_end_of_the_server() {
+async fn a_silent_client_does_not_delay_the_drain() {
     let (mut client, server) = duplex(1024);
     let shutdown = Shutdown::default();
     serve_http2(server, &shutdown);
@@ -117,7 +118,7 @@ async fn who_has_said_nothing_yet_does_not_hold_up_the_end_of_the_server() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_answer_that_its_client_does_not_take_is_reset_and_the_connection_goes_on() {
+async fn an_unread_response_is_reset_and_the_connection_stays_open() {
     let (mut sender, served) = connected_to(|| Full::new(Bytes::from_static(b"an answer")), 0).await;
     let untaken = sender.send_request(request()).await.expect("answers");
     assert!(is_given_up(untaken).await);
@@ -126,15 +127,15 @@ async fn an_answer_that_its_client_does_not_take_is_reset_and_the_connection_goe
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_answer_that_nobody_can_reset_any_more_costs_its_client_the_connection() {
-    // A byte of room is enough for the whole answer to leave hyper's hands.
+async fn an_unread_response_that_cannot_be_reset_closes_the_connection() {
+    // A window of one byte is enough for the whole response to move from hyper to h2.
     let (mut sender, served) = connected_to(|| Full::new(Bytes::from_static(b"an answer")), 1).await;
     let _untaken = sender.send_request(request()).await.expect("answers");
     served.await.expect("is closed");
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_stream_that_has_nothing_to_tell_goes_on_for_as_long_as_its_client_wants() {
+async fn a_stream_without_messages_stays_open() {
     type Quiet = futures_util::stream::Pending<Result<Frame<Bytes>, io::Error>>;
     let quiet = || StreamBody::<Quiet>::new(futures_util::stream::pending());
     let (mut sender, served) = connected_to(quiet, 0).await;
@@ -144,7 +145,7 @@ async fn a_stream_that_has_nothing_to_tell_goes_on_for_as_long_as_its_client_wan
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_answer_for_which_a_connection_has_no_room_is_reset_at_once() {
+async fn a_response_over_the_byte_limit_is_reset_immediately() {
     let large = || Full::new(Bytes::from(vec![0; 3 * 1024 * 1024]));
     let (mut sender, _served) = connected_to(large, 0).await;
     let _first = sender.send_request(request()).await.expect("answers");
@@ -154,7 +155,7 @@ async fn an_answer_for_which_a_connection_has_no_room_is_reset_at_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_connection_that_has_no_call_is_closed_in_good_order() {
+async fn an_idle_connection_is_closed_gracefully() {
     let (mut sender, served) = connected_to(|| Full::new(Bytes::new()), 100).await;
     sender.send_request(request()).await.expect("answers");
     served.await.expect("is closed");
@@ -162,12 +163,13 @@ async fn a_connection_that_has_no_call_is_closed_in_good_order() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_client_that_reads_nothing_is_let_go_although_the_goodbye_cannot_be_written() {
+async fn a_client_that_reads_nothing_is_disconnected_even_if_goaway_cannot_be_written() {
     let (mut client, server) = duplex(64);
     let server = TimedWrites::new(server, LIMIT, |_| ());
     let served = tokio::spawn(http2::serve(server, teapot(), options(), Shutdown::default()));
     client.write_all(PREFACE).await.expect("takes it");
-    // Empty SETTINGS (RFC 9113, section 6.5), each of which is to be acknowledged, until nothing can be any more.
+    // Empty SETTINGS frames (RFC 9113, section 6.5), each of which must be acknowledged, until nothing more
+    // can be written.
     let mut flood = Box::pin(async { while client.write_all(&[0, 0, 0, 4, 0, 0, 0, 0, 0]).await.is_ok() {} });
     tokio::select! {
         () = &mut flood => {}

@@ -1,7 +1,7 @@
-//! A limit on how long what is sent may wait for the client to take it.
+//! Limits how long sent data may wait for the client to read it.
 //!
-//! `tokio-io-timeout` counts from the last byte that left, so that a client which takes one now and then keeps its connection
-//! for ever. Here all that has been handed over must have left in time.
+//! `tokio-io-timeout` measures from the last byte that was written, so a client that reads a byte now and
+//! then could keep its connection forever. Here, everything that was handed over must be written in time.
 
 use std::{
     fmt,
@@ -17,13 +17,13 @@ use tokio::{
     time::{Sleep, sleep},
 };
 
-/// A stream whose writes fail as [`io::ErrorKind::TimedOut`] when what was written has not left in time. Whoever writes
-/// must flush: that is how this learns that nothing waits any more.
+/// A stream whose writes fail with [`io::ErrorKind::TimedOut`] if written data is not sent in time. Writers
+/// must flush, which shows that no data is waiting.
 pub(crate) struct TimedWrites<S> {
     stream: S,
     limit: Duration,
     give_up: fn(&S),
-    /// When what waits must have left; none while nothing waits.
+    /// The deadline of the waiting data; `None` if none is waiting.
     over: Option<Pin<Box<Sleep>>>,
 }
 
@@ -34,7 +34,7 @@ impl<S: fmt::Debug> fmt::Debug for TimedWrites<S> {
 }
 
 impl<S> TimedWrites<S> {
-    /// `give_up` is called once the time is over.
+    /// `give_up` is called when the time is over.
     pub(crate) fn new(stream: S, limit: Duration, give_up: fn(&S)) -> Self {
         Self { stream, limit, give_up, over: None }
     }
@@ -112,7 +112,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_client_that_takes_a_byte_now_and_then_is_given_up_when_the_time_is_over() {
+    async fn a_client_that_reads_a_byte_now_and_then_times_out() {
         let (mut client, mut server) = pair();
         let taking = tokio::spawn(async move {
             for _ in 0..100 {
@@ -127,7 +127,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn what_has_left_in_time_does_not_count_for_what_comes_later() {
+    async fn a_flush_restarts_the_time_limit() {
         let (mut client, mut server) = pair();
         for _ in 0..10 {
             let (sent, _) = tokio::join!(
@@ -140,7 +140,7 @@ mod tests {
                     client.read_exact(&mut [0; 8]).await
                 }
             );
-            sent.expect("left in time");
+            sent.expect("sent in time");
         }
     }
 }

@@ -1,6 +1,6 @@
-//! What an accepted socket becomes: the stream that HTTP is spoken over, and who is at its other end.
+//! Turns an accepted socket into the stream that HTTP runs over, and identifies the peer.
 //!
-//! It happens on the thread that serves the connection.
+//! This happens on the thread that serves the connection.
 
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
@@ -20,23 +20,23 @@ use crate::{
     tls::credential_of,
 };
 
-/// How long a client may take for its handshake.
+/// The timeout of a TLS handshake.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How many handshakes a listener has under way, at most.
+/// The maximum number of concurrent handshakes of a listener.
 const HALF_OPEN_MAX: usize = 1_000;
 
-/// A socket on which a client that does not take what is sent to it is given up.
+/// A socket that is closed if the client does not read what is sent.
 type Socket = TimedWrites<TcpStream>;
 
-/// What HTTP is spoken over. What serves it takes any stream.
+/// The stream that HTTP runs over.
 pub(super) type Stream = Either<Socket, Box<TlsStream<Socket>>>;
 
-/// What the TLS connections of a listener are opened with; nothing where it speaks plain text. Swapped by a reload, for the
-/// connections that are accepted after it.
+/// The TLS configuration of a listener; `None` for plain text. A reload replaces it for connections that are
+/// accepted later.
 pub(crate) type SharedTls = Arc<ArcSwapOption<ServerConfig>>;
 
-/// How a listener opens the connections that it accepts.
+/// Opens the connections that a listener accepts.
 #[derive(Debug)]
 pub(crate) struct Transport {
     listener: &'static str,
@@ -47,7 +47,8 @@ pub(crate) struct Transport {
 }
 
 impl Transport {
-    /// That of a listener that serves `max_connections` at most, whose clients take what is sent within `write_timeout`.
+    /// The transport of a listener with at most `max_connections` connections, whose clients must read what
+    /// is sent within `write_timeout`.
     pub(crate) fn new(
         listener: &'static str,
         tls: SharedTls,
@@ -55,17 +56,17 @@ impl Transport {
         write_timeout: Duration,
         clock: SharedClock,
     ) -> Self {
-        // Those who have shown that they are in earnest always find room beside those who have not.
+        // Connections that completed their handshake always have room beside those that have not.
         let half_open = HalfOpen::new((max_connections / 2).clamp(1, HALF_OPEN_MAX));
         Self { listener, tls, half_open, failures: FailureLog::new(listener, clock), write_timeout }
     }
 
-    /// The listener's name in metrics and in the log.
+    /// The name of the listener in metrics and in the log.
     pub(super) fn listener(&self) -> &'static str {
         self.listener
     }
 
-    /// The stream, and who is at its other end; `None` where there is no connection to serve, or the server drains.
+    /// Opens a connection: its stream and its peer. `None` if the handshake fails or the server drains.
     pub(super) async fn open(
         &self,
         socket: std::net::TcpStream,
@@ -82,9 +83,9 @@ impl Transport {
         metrics.tls_handshake(self.listener, outcome);
         match opened {
             Ok(stream) => {
-                let shown = stream.get_ref().1.peer_certificates().and_then(|chain| chain.first());
-                // Once for the connection, and not for each of its calls.
-                let credential = shown.map(|certificate| Arc::new(credential_of(certificate)));
+                let certificate = stream.get_ref().1.peer_certificates().and_then(|chain| chain.first());
+                // Parsed once per connection, not per call.
+                let credential = certificate.map(|certificate| Arc::new(credential_of(certificate)));
                 Some((Either::Right(Box::new(stream)), Peer { address, credential }))
             }
             Err(failure) => {
@@ -94,23 +95,24 @@ impl Transport {
         }
     }
 
-    /// A handshake is given up when its time is over, and when too many younger ones have begun: so nobody who leaves
-    /// handshakes half open keeps others from theirs.
+    /// Performs the handshake. It fails on a timeout, and if too many newer handshakes have begun, so that
+    /// unfinished handshakes cannot keep other clients out.
     async fn handshake(
         &self,
         socket: Socket,
         tls: Arc<ServerConfig>,
     ) -> Result<TlsStream<Socket>, HandshakeFailure> {
-        let place = self.half_open.begin();
+        let slot = self.half_open.begin();
         let handshake = tokio::time::timeout(HANDSHAKE_TIMEOUT, TlsAcceptor::from(tls).accept(socket));
-        let ended = place.run_until_displaced(handshake).await.ok_or(HandshakeFailure::Displaced)?;
+        let ended = slot.run_until_displaced(handshake).await.ok_or(HandshakeFailure::Displaced)?;
         ended.map_err(|_| HandshakeFailure::Timeout)?.map_err(|error: io::Error| HandshakeFailure::of(&error))
     }
 }
 
-/// Has the kernel drop what the client has not taken as soon as the socket is closed: it would keep that for minutes more.
+/// Makes the kernel discard unread data when the socket is closed. Otherwise it would keep the data for
+/// minutes.
 fn forget(socket: &TcpStream) {
-    // Then it keeps it.
+    // On failure, the kernel keeps the data.
     let _ = socket.set_zero_linger();
 }
 

@@ -127,7 +127,7 @@ async fn rejected_client_certificates_are_logged_and_counted_by_reason() {
             Err(_) => false,
         };
         assert!(!served, "{reason}");
-        let line = server.wait_for_line("a TLS handshake failed");
+        let line = server.wait_for_line("TLS handshake failed");
         assert!(line.contains(&format!("\"reason\":\"{reason}\"")), "{line}");
         let (_, metrics) = server.page("/metrics");
         let count = format!("passbridge_tls_handshakes_total{{listener=\"grpc\",result=\"{reason}\"}} 1\n");

@@ -1,4 +1,4 @@
-//! Handshakes over real sockets.
+//! TLS handshakes over real sockets.
 
 use std::net::SocketAddr;
 
@@ -16,7 +16,7 @@ use crate::{
     tls::{ALPN_REST, ServerTls, ServerTrust, client_config},
 };
 
-/// A certificate that is its own CA, and its key.
+/// A self-signed certificate that is its own CA, and its key.
 fn identity() -> (String, String) {
     let mut params = CertificateParams::new(vec!["localhost".to_owned()]).expect("a name");
     params.distinguished_name.push(DnType::CommonName, "ours");
@@ -47,7 +47,7 @@ async fn connected() -> (TcpStream, std::net::TcpStream, SocketAddr) {
 }
 
 #[tokio::test]
-async fn the_names_of_a_certificate_that_a_client_has_shown_are_known_of_its_connection() {
+async fn a_connection_has_the_names_of_the_client_certificate() {
     let (certificate, key) = identity();
     let mut params = CertificateParams::new(Vec::new()).expect("no names");
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -75,7 +75,7 @@ async fn the_names_of_a_certificate_that_a_client_has_shown_are_known_of_its_con
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_handshake_that_takes_too_long_is_given_up_and_counted() {
+async fn a_handshake_that_times_out_is_counted() {
     let (certificate, key) = identity();
     let listener = listener_with(&ServerTls::new(&certificate, &key).expect("belong together"));
     let (mut client, server, address) = connected().await;
@@ -89,7 +89,7 @@ async fn a_handshake_that_takes_too_long_is_given_up_and_counted() {
 }
 
 #[tokio::test]
-async fn a_handshake_does_not_hold_up_the_end_of_the_server() {
+async fn a_handshake_does_not_delay_the_drain() {
     let (certificate, key) = identity();
     let listener = listener_with(&ServerTls::new(&certificate, &key).expect("belong together"));
     let (_client, server, address) = connected().await;
@@ -99,7 +99,7 @@ async fn a_handshake_does_not_hold_up_the_end_of_the_server() {
 }
 
 #[tokio::test]
-async fn sessions_are_resumed_only_where_no_client_certificates_are_asked_for() {
+async fn sessions_are_resumed_only_without_client_certificates() {
     let (certificate, key) = identity();
     let without = ServerTls::new(&certificate, &key).expect("belong together");
     let asking = without.clone().asking_clients(&certificate, false).expect("asks");
@@ -117,7 +117,7 @@ async fn sessions_are_resumed_only_where_no_client_certificates_are_asked_for() 
                 connector.connect(name, client)
             );
             let (mut opened, mut stream) = (opened.expect("shakes hands").0, stream.expect("shakes hands"));
-            // What follows the handshake comes with the first byte.
+            // Session tickets arrive with the first byte after the handshake.
             opened.write_all(b"x").await.expect("writes");
             opened.flush().await.expect("writes");
             stream.read_exact(&mut [0; 1]).await.expect("reads");
@@ -129,7 +129,7 @@ async fn sessions_are_resumed_only_where_no_client_certificates_are_asked_for() 
 }
 
 #[tokio::test]
-async fn a_client_that_takes_nothing_of_what_is_sent_is_given_up_over_tls_too() {
+async fn a_client_that_reads_nothing_times_out_over_tls_too() {
     let (certificate, key) = identity();
     let tls = ServerTls::new(&certificate, &key).expect("belong together");
     let listener = listener_timed(&tls, Duration::from_millis(100));
@@ -144,7 +144,7 @@ async fn a_client_that_takes_nothing_of_what_is_sent_is_given_up_over_tls_too() 
     let much = vec![0; 64 * 1024 * 1024];
     let error = opened.write_all(&much).await.expect_err("the client takes nothing");
     assert_eq!(error.kind(), io::ErrorKind::TimedOut);
-    // Nothing of it is kept for the client: not even the connection ends in order.
+    // The data is discarded: the connection is reset rather than closed.
     drop(opened);
     let error = stream.read_to_end(&mut Vec::new()).await.expect_err("is cut");
     assert_eq!(error.kind(), io::ErrorKind::ConnectionReset);
