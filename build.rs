@@ -1,8 +1,8 @@
-//! Turns the contract under `proto/` into what the crate is compiled from: the Rust stubs, and the descriptor
-//! set that reflection serves. Where it is asked, it also keeps the bindings of other languages.
+//! Generates code from the contract in `proto/`: the Rust stubs, and the descriptor set that reflection
+//! serves. On request, it also writes or checks the bindings of other languages.
 //!
-//! One more `.proto` file needs no change here: the folder is walked. One more output is one more function that
-//! `main` hands the [`Contract`] to.
+//! A new `.proto` file needs no change here, because the folder is searched. To add an output, add a function
+//! that `main` passes the [`Contract`] to.
 
 #![forbid(unsafe_code)]
 
@@ -22,20 +22,20 @@ use prost_types::{DescriptorProto, FileDescriptorProto};
 use protox::Compiler;
 use tonic_prost_build::FileDescriptorSet;
 
-/// Our own protos. Cargo runs this in the package's folder, so the paths are relative to that.
+/// Our own protos. Cargo runs this program in the folder of the package, so paths are relative to that.
 const OWN: &str = "proto";
 
-/// What they import, and what only reflection needs, from others.
+/// Protos of others: imports of ours, and those that only reflection needs.
 const VENDORED: &str = "third_party/proto";
 
 /// The package of our own protos.
 const PACKAGE: &str = "passbridge.v1";
 
-/// Words in the names of fields whose content must not reach a log: secrets, and what tells a person.
+/// Words in the names of fields whose values must not be logged: secrets, and values that identify a person.
 const WITHHELD: [&str; 8] =
     ["secret", "token", "password", "credential", "signature", "user_identifier", "generic_key", "digest"];
 
-/// The same where the name says nothing.
+/// Further such fields, whose names do not tell.
 const WITHHELD_TOO: [(&str, &str); 5] = [
     ("HashIdentifierRequest", "value"),
     ("MediaToken", "value"),
@@ -44,7 +44,7 @@ const WITHHELD_TOO: [(&str, &str); 5] = [
     ("GetUserMetadataResponse", "attributes"),
 ];
 
-/// `google.protobuf.FieldDescriptorProto.Type` of text and of bytes.
+/// `google.protobuf.FieldDescriptorProto.Type` of strings and bytes.
 const TEXT_TYPES: [i32; 2] = [9, 12];
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -61,27 +61,27 @@ fn main() -> Result<(), Box<dyn Error>> {
 
 /// The compiled protos.
 struct Contract {
-    /// Our files, the vendored ones, and all that they import, each after its imports, with comments.
+    /// Our own files, the vendored ones and all imports, each after its imports, with comments.
     descriptors: FileDescriptorSet,
 }
 
 impl Contract {
-    /// Compiles every proto in the two folders, and tells Cargo to come back when one changes, which
-    /// tonic-prost-build doesn't.
+    /// Compiles every proto in the two folders, and has Cargo run this program again when one changes, which
+    /// tonic-prost-build does not do.
     fn read() -> Result<Self, Box<dyn Error>> {
         let folders = [OWN, VENDORED];
         let mut files = Vec::new();
         for folder in folders {
             find_protos(Path::new(folder), &mut files)?;
         }
-        // The order of a folder's entries is the file system's whim, and the outputs shouldn't be.
+        // The order of directory entries depends on the file system; the outputs must not.
         files.sort();
 
         let mut compiler = Compiler::new(folders)?;
         compiler
-            // Comments become rustdoc, and reflection shows them.
+            // For rustdoc and reflection.
             .include_source_info(true)
-            // A reflection client asks for imports by name.
+            // Reflection clients request imports by name.
             .include_imports(true)
             .open_files(files)?;
         Ok(Self { descriptors: compiler.file_descriptor_set() })
@@ -93,9 +93,9 @@ impl Contract {
     }
 }
 
-/// Adds the protos in `folder` and below.
+/// Adds the protos in `folder` and its subfolders.
 ///
-/// Folders are watched as well as files: a new file changes nothing but the folder that it is put in.
+/// Folders are watched as well as files, because a new file changes only its folder.
 fn find_protos(folder: &Path, files: &mut Vec<PathBuf>) -> io::Result<()> {
     println!("cargo:rerun-if-changed={}", folder.display());
     for entry in fs::read_dir(folder)? {
@@ -110,13 +110,14 @@ fn find_protos(folder: &Path, files: &mut Vec<PathBuf>) -> io::Result<()> {
     Ok(())
 }
 
-/// Writes what reflection serves. The vendored error details are in it although no message of ours refers to
-/// them: they travel in trailers, as `Any`, and a command line client asks reflection how to print them.
+/// Writes the descriptor set that reflection serves. It contains the vendored error details although none of
+/// our messages refers to them: they are sent in trailers, as `Any`, and command-line clients need reflection
+/// to print them.
 fn write_descriptor_set(contract: &Contract, path: &Path) -> io::Result<()> {
     fs::write(path, contract.descriptors.encode_to_vec())
 }
 
-/// The messages that hold what must not reach a log.
+/// The messages with values that must not be logged.
 fn withheld(contract: &Contract) -> Vec<&DescriptorProto> {
     let is_withheld = |message: &&DescriptorProto| {
         message.field.iter().any(|field| {
@@ -128,12 +129,12 @@ fn withheld(contract: &Contract) -> Vec<&DescriptorProto> {
     contract.own().flat_map(|file| &file.message_type).filter(is_withheld).collect()
 }
 
-/// Gives these messages and their oneofs a `Debug` that shows their names alone.
+/// The code that gives these messages and their oneofs a `Debug` with only their names.
 fn withholding(messages: &[&DescriptorProto]) -> String {
     let mut types = String::new();
     for message in messages {
         types += &format!("v1::{},\n", message.name());
-        // A field that is optional has a oneof of its own in the descriptor, and none in Rust.
+        // An optional field has a synthetic oneof in the descriptor, and none in Rust.
         let oneofs = message.oneof_decl.iter().filter(|oneof| !oneof.name().starts_with('_'));
         for oneof in oneofs {
             types += &format!("v1::{}::{},\n", snake_case(message.name()), pascal_case(oneof.name()));
@@ -158,31 +159,31 @@ fn pascal_case(name: &str) -> String {
     name.split('_').filter_map(word).collect()
 }
 
-/// Writes a Rust file per package into `OUT_DIR`, for `src/proto.rs` to include.
+/// Writes one Rust file per package into `OUT_DIR`, for `src/proto.rs` to include.
 fn generate_rust(contract: &Contract, withheld: &[&DescriptorProto]) -> io::Result<()> {
     tonic_prost_build::configure()
         .build_server(true)
-        // The tests speak to the server through it.
+        // For the tests.
         .build_client(true)
-        // Clients are made from a channel. A `connect` of their own would have the server depend on tonic's
-        // transport for nothing.
+        // Clients are created from a channel. A `connect` method would make the server depend on tonic's
+        // transport.
         .build_transport(false)
-        // The error details in every status are that crate's types, so a field of ours has to be as well.
+        // Error details use the types of this crate, so fields of our messages must too.
         .extern_path(".google.rpc", "::tonic_types::pb")
         .skip_debug(withheld.iter().map(|message| format!(".{PACKAGE}.{}", message.name())))
         .codec_path("crate::proto::Codec")
         .compile_fds(contract.descriptors.clone())
 }
 
-/// Writes or checks the bindings of other languages, where the environment asks for it.
+/// Writes or checks the bindings of other languages, if the environment variable requests it.
 fn keep_bindings(contract: &Contract) {
-    // By which the test of this program finds it.
+    // For the test of this program.
     if let Ok(program) = env::current_exe() {
         println!("cargo:rustc-env=PASSBRIDGE_BUILD_SCRIPT={}", program.display());
     }
     let names: Vec<_> = contract.own().map(|file| file.name().to_owned()).collect();
     if let Err(error) = bindings::keep(&contract.descriptors, &names) {
-        // Not returned to `main`, since an error of it is shown on one line, with its line breaks escaped.
+        // Not returned from `main`, which would print it on one line with escaped line breaks.
         eprintln!("{error}");
         process::exit(1);
     }

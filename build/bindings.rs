@@ -1,8 +1,8 @@
-//! The bindings of other languages that are kept in the repository, made from the very descriptors that the server is
-//! compiled from, without protoc.
+//! The bindings of other languages that are committed to the repository. They are generated, without protoc,
+//! from the same descriptors that the server is compiled from.
 //!
-//! Who builds the server needs no tools of other languages, so nothing runs unless [`VARIABLE`] asks for it. One more
-//! language is one more entry of [`LANGUAGES`]; `docs/bindings.md` tells how to choose it.
+//! Building the server requires no tools of other languages, so nothing runs unless [`VARIABLE`] requests it.
+//! To add a language, add an entry to [`LANGUAGES`]; `docs/bindings.md` explains how to choose it.
 
 use std::{
     collections::BTreeMap,
@@ -20,10 +20,10 @@ use prost_types::{
     compiler::{CodeGeneratorRequest, CodeGeneratorResponse, code_generator_response::Feature},
 };
 
-/// `write`: files that differ are written. `check`: they fail the build. Not set: nothing is generated.
+/// `write`: write files that differ. `check`: fail the build if files differ. Unset: generate nothing.
 const VARIABLE: &str = "PASSBRIDGE_BINDINGS";
 
-/// The languages whose bindings are in the repository: those that have no way to generate when they build.
+/// The languages with committed bindings: those that cannot generate code when they are built.
 const LANGUAGES: &[Language] = &[Language {
     folder: "clients/go",
     generated: "passbridge/v1",
@@ -44,31 +44,31 @@ const LANGUAGES: &[Language] = &[Language {
 
 /// A language with committed bindings.
 struct Language {
-    /// Where its client lives. Plug-ins run there, and the names of their files are relative to it.
+    /// The folder of its client. Plug-ins run there, and the names of their files are relative to it.
     folder: &'static str,
-    /// The folder below it that holds generated files alone: anything else in there is left over from former protos.
+    /// The folder below it with only generated files: any other file in it is left over from former protos.
     generated: &'static str,
     /// The files below `folder` that pin the versions of the plug-ins.
     pins: &'static [&'static str],
-    /// What generates, in this order.
+    /// The plug-ins, in order.
     plugins: &'static [Plugin],
 }
 
-/// A program that speaks the protocol of protoc's plug-ins on its standard input and output.
+/// A program that implements the plug-in protocol of protoc on standard input and output.
 struct Plugin {
     program: &'static str,
     arguments: &'static [&'static str],
-    /// What protoc would take as `--NAME_opt`.
+    /// What protoc takes as `--NAME_opt`.
     parameter: &'static str,
 }
 
-/// The content of files by their paths, which are relative to the package's folder.
+/// The content of files, by path relative to the folder of the package.
 type Files = BTreeMap<PathBuf, Vec<u8>>;
 
-/// Writes or checks the bindings of the files with these names, as [`VARIABLE`] asks.
+/// Writes or checks the bindings of the files with these names, as [`VARIABLE`] requests.
 pub fn keep(descriptors: &FileDescriptorSet, names: &[String]) -> Result<(), Box<dyn Error>> {
     println!("cargo:rerun-if-env-changed={VARIABLE}");
-    let Some(task) = Task::asked()? else { return Ok(()) };
+    let Some(task) = Task::from_environment()? else { return Ok(()) };
     let mut differences = Vec::new();
     for language in LANGUAGES {
         language.watch();
@@ -76,46 +76,46 @@ pub fn keep(descriptors: &FileDescriptorSet, names: &[String]) -> Result<(), Box
         differences.extend(language.differences(made)?);
     }
     match task {
-        Task::Write => differences.iter().try_for_each(Difference::mend),
+        Task::Write => differences.iter().try_for_each(Difference::fix),
         Task::Check if differences.is_empty() => Ok(()),
         Task::Check => Err(complaint(&differences).into()),
     }
 }
 
-/// What is asked of a build.
+/// The task of a build.
 enum Task {
     Write,
     Check,
 }
 
 impl Task {
-    fn asked() -> Result<Option<Self>, String> {
+    fn from_environment() -> Result<Option<Self>, String> {
         let Some(value) = env::var_os(VARIABLE) else { return Ok(None) };
         match value.to_str() {
             Some("write") => Ok(Some(Self::Write)),
             Some("check") => Ok(Some(Self::Check)),
-            _ => Err(format!("{VARIABLE} is {value:?}: it takes \"write\" or \"check\", or is left unset")),
+            _ => Err(format!("{VARIABLE} must be \"write\" or \"check\", or unset, but is {value:?}")),
         }
     }
 }
 
 fn complaint(differences: &[Difference]) -> String {
-    let mut text = String::from("the committed bindings are not those of proto/:\n");
+    let mut text = String::from("the committed bindings differ from proto/:\n");
     for difference in differences {
         text += &format!("  {difference}\n");
     }
-    text + &format!("regenerate them, and commit what changes: {VARIABLE}=write cargo build")
+    text + &format!("regenerate them and commit the changes: {VARIABLE}=write cargo build")
 }
 
 impl Language {
-    /// Has Cargo come back when somebody edits what is generated, or what generates it.
+    /// Has Cargo run this program again when the generated files or the pins change.
     fn watch(&self) {
         for path in self.pins.iter().chain([&self.generated]) {
             println!("cargo:rerun-if-changed={}/{path}", self.folder);
         }
     }
 
-    /// Everything that the plug-ins make.
+    /// Everything that the plug-ins generate.
     fn generate(&self, descriptors: &FileDescriptorSet, names: &[String]) -> Result<Files, Box<dyn Error>> {
         let mut files = Files::new();
         for plugin in self.plugins {
@@ -123,7 +123,7 @@ impl Language {
                 file_to_generate: names.to_vec(),
                 parameter: Some(plugin.parameter.to_owned()),
                 proto_file: descriptors.file.clone(),
-                // Generators write it into the headers of their files, where it would only say that this isn't protoc.
+                // Generators write it into file headers, where it would only say that this is not protoc.
                 compiler_version: None,
             };
             let response = plugin.run(Path::new(self.folder), &request)?;
@@ -132,34 +132,34 @@ impl Language {
         Ok(files)
     }
 
-    /// Adds the files of a plug-in's answer.
+    /// Adds the files of a plug-in's response.
     fn take(&self, response: CodeGeneratorResponse, files: &mut Files) -> Result<(), String> {
         if let Some(error) = response.error {
             return Err(error);
         }
-        // One that has never heard of `optional` would generate something else for it without a word.
+        // A plug-in that does not know `optional` would silently generate wrong code.
         if response.supported_features() & Feature::Proto3Optional as u64 == 0 {
-            return Err("does not support fields that are `optional`".to_owned());
+            return Err("does not support `optional` fields".to_owned());
         }
         let generated = Path::new(self.folder).join(self.generated);
         let mut path = PathBuf::new();
         for file in response.file {
             if file.insertion_point.is_some() {
-                return Err("inserts into files of others, which is not supported here".to_owned());
+                return Err("uses insertion points, which are not supported here".to_owned());
             }
-            // Without a name it goes on with the file before.
+            // A file without a name continues the previous one.
             if let Some(name) = &file.name {
                 path = Path::new(self.folder).join(name);
             }
             if !path.starts_with(&generated) {
-                return Err(format!("makes {}, outside of {}", path.display(), generated.display()));
+                return Err(format!("generates {}, outside {}", path.display(), generated.display()));
             }
             files.entry(path.clone()).or_default().extend_from_slice(file.content().as_bytes());
         }
         Ok(())
     }
 
-    /// How the files in the repository differ from these.
+    /// The differences between the committed files and the generated ones.
     fn differences(&self, made: Files) -> io::Result<Vec<Difference>> {
         let mut committed = Files::new();
         read_files(&Path::new(self.folder).join(self.generated), &mut committed)?;
@@ -176,7 +176,7 @@ impl Language {
     }
 }
 
-/// Adds the files in `folder` and below. There are none where it does not exist.
+/// Adds the files in `folder` and its subfolders; none if it does not exist.
 fn read_files(folder: &Path, files: &mut Files) -> io::Result<()> {
     let entries = match fs::read_dir(folder) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
@@ -194,8 +194,8 @@ fn read_files(folder: &Path, files: &mut Files) -> io::Result<()> {
 }
 
 impl Plugin {
-    /// Asks the plug-in in this folder. What it says on standard error is shown only where it fails: tools that are
-    /// downloaded first say so at length.
+    /// Runs the plug-in in this folder. Its standard error is shown only if it fails, because tools that are
+    /// downloaded first report that at length.
     fn run(&self, folder: &Path, request: &CodeGeneratorRequest) -> Result<CodeGeneratorResponse, String> {
         let failure = |error: &dyn fmt::Display| format!("{self}, in {}: {error}", folder.display());
         let mut child = Command::new(self.program)
@@ -206,13 +206,14 @@ impl Plugin {
             .stderr(Stdio::piped())
             .spawn()
             .map_err(|error| failure(&error))?;
-        // A plug-in reads its request to the end before it answers. One that ends without reading it says why.
-        let asked = child.stdin.take().map(|mut input| input.write_all(&request.encode_to_vec()));
+        // A plug-in reads its whole request before it responds. If it exits early, its status and standard
+        // error say why.
+        let sent = child.stdin.take().map(|mut input| input.write_all(&request.encode_to_vec()));
         let output = child.wait_with_output().map_err(|error| failure(&error))?;
         if !output.status.success() {
             return Err(failure(&format!("{}\n{}", output.status, String::from_utf8_lossy(&output.stderr))));
         }
-        asked.unwrap_or(Ok(())).map_err(|error| failure(&error))?;
+        sent.unwrap_or(Ok(())).map_err(|error| failure(&error))?;
         CodeGeneratorResponse::decode(&*output.stdout).map_err(|error| failure(&error))
     }
 }
@@ -223,7 +224,7 @@ impl fmt::Display for Plugin {
     }
 }
 
-/// A file that is not what the plug-ins make, and where there is one the content that they make.
+/// A file that differs from the generated one, with the generated content if there is any.
 enum Difference {
     Content(PathBuf, Vec<u8>),
     Missing(PathBuf, Vec<u8>),
@@ -231,7 +232,7 @@ enum Difference {
 }
 
 impl Difference {
-    fn mend(&self) -> Result<(), Box<dyn Error>> {
+    fn fix(&self) -> Result<(), Box<dyn Error>> {
         match self {
             Self::Content(path, content) | Self::Missing(path, content) => {
                 path.parent().map_or(Ok(()), fs::create_dir_all)?;

@@ -1,9 +1,9 @@
-//! passbridge: one typed gRPC API for the pay-TV clientless device operations.
+//! passbridge: one typed gRPC API for pay-TV clientless device operations.
 //!
-//! `ARCHITECTURE.md` has the map and the way of a request. In short, dependencies point inward:
-//! `grpc | rest → service → domain`, `store → domain`, and only [`app`], which `cli` runs, knows all of them.
+//! `ARCHITECTURE.md` has the map and the lifecycle of a request. In short, dependencies point inward: `grpc |
+//! rest → service → domain`, `store → domain`, and only [`app`], which `cli` runs, knows all of them.
 //!
-//! Public is what the tests and benchmarks reach; the product is the program.
+//! Public items are for the tests and benchmarks; the product is the program.
 
 #![forbid(unsafe_code)]
 #![warn(unreachable_pub)]

@@ -1,10 +1,10 @@
-//! The `passbridge` program. Everything it does is in the library, where the tests can reach it.
+//! The `passbridge` program. All its code is in the library, where tests can reach it.
 
 #![forbid(unsafe_code)]
 
 use std::process::ExitCode;
 
-/// Fewer instructions for each allocation than the system's allocator, and it gives memory back.
+/// Takes fewer instructions per allocation than the system allocator, and returns memory to the system.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 

@@ -1,7 +1,7 @@
 //! The contract in Rust, generated from `proto/` by `build.rs`.
 //!
-//! Everything here is the shape of messages on the wire: any string, any number, anything absent. What a
-//! value means and whether it is valid is the domain's to say; the module `grpc` converts between the two.
+//! These types have the shape of messages on the wire: any string, any number, any field absent. The domain
+//! defines what a value means and whether it is valid; the module `grpc` converts between the two.
 
 mod codec;
 
@@ -12,7 +12,7 @@ use prost_types::FileDescriptorSet;
 
 pub use codec::Codec;
 
-/// Where the contract's own messages and services are.
+/// The package of the contract's messages and services.
 const PACKAGE: &str = "passbridge.v1";
 
 /// The package `passbridge.v1`.
@@ -27,23 +27,23 @@ pub mod v1 {
     tonic::include_proto!("passbridge.v1");
 }
 
-/// What reflection serves: an encoded `google.protobuf.FileDescriptorSet`.
+/// The encoded `google.protobuf.FileDescriptorSet` that reflection serves.
 ///
-/// It holds the package with its comments and all that it imports. The error details of `google.rpc` are in
-/// it too, so that a client can print what a status carries.
+/// It contains the package with its comments and all imports. It also contains the error details of
+/// `google.rpc`, so that clients can decode the details of a status.
 pub const FILE_DESCRIPTOR_SET: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/passbridge_descriptor.bin"));
 
 /// The full names of the services of the contract, such as `passbridge.v1.DeviceInfoService`.
 #[must_use]
 pub fn services() -> BTreeSet<String> {
-    // It is made by the build, and a test reads it: what cannot be read here has no services.
+    // The build creates it and a test decodes it, so decoding does not fail.
     let contract = FileDescriptorSet::decode(FILE_DESCRIPTOR_SET).unwrap_or_default();
     let files = contract.file.iter().filter(|file| file.package() == PACKAGE);
     files.flat_map(|file| &file.service).map(|service| format!("{PACKAGE}.{}", service.name())).collect()
 }
 
-/// Gives messages that hold what must not reach a log, and their oneofs, a `Debug` that shows nothing of it. `build.rs` says
-/// which they are, by the names of their fields.
+/// Implements `Debug`, without any field, for messages that contain values which must not be logged, and for
+/// their oneofs. `build.rs` selects them by the names of their fields.
 macro_rules! withhold {
     ($($message:path),* $(,)?) => {
         $(impl fmt::Debug for $message {

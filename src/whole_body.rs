@@ -1,16 +1,17 @@
-//! Bodies that come in pieces, put together.
+//! Collects bodies that arrive in pieces.
 
 use bytes::Bytes;
 use http_body::Body;
 use http_body_util::BodyExt;
 
-/// The whole of a body.
+/// Collects a body.
 ///
-/// Its pieces are copied and let go one by one. Each is a view of the buffer that hyper read it with, 8 KiB for a byte that came
-/// by itself: kept until the last had come, a few kilobytes sent byte by byte would hold as many megabytes.
+/// Each piece is copied and dropped immediately, because it is a view of the buffer that hyper read it into:
+/// 8 KiB even for a single byte. If the pieces were kept, a few kilobytes that are sent byte by byte would
+/// occupy as many megabytes.
 ///
 /// # Errors
-/// Where the body breaks off.
+/// If the body breaks off.
 pub(crate) async fn whole<B>(mut body: B) -> Result<Bytes, B::Error>
 where
     B: Body<Data = Bytes> + Unpin,
@@ -34,8 +35,8 @@ mod tests {
 
     use super::*;
 
-    /// A byte in a buffer that is counted for as long as it lives.
-    struct Piece([u8; 1], #[expect(dead_code, reason = "it counts")] Arc<()>);
+    /// A byte in a buffer that is counted until it is dropped.
+    struct Piece([u8; 1], #[expect(dead_code, reason = "counts the buffer")] Arc<()>);
 
     impl AsRef<[u8]> for Piece {
         fn as_ref(&self) -> &[u8] {
@@ -44,7 +45,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_body_that_comes_byte_by_byte_holds_one_buffer_at_a_time() {
+    async fn a_body_sent_byte_by_byte_holds_one_buffer_at_a_time() {
         let counted = Arc::new(());
         let pieces = (0..100u8).map(|byte| {
             assert_eq!(Arc::strong_count(&counted), 1, "the last piece is still held");

@@ -268,7 +268,7 @@ impl entitlement::EntitlementObserver for EntitlementMetrics {
 
     fn login_checked(&self, environment: &EnvironmentName, is_from_memory: bool) {
         if let Some(metrics) = &self.0 {
-            metrics.profile_asked(environment.as_str(), is_from_memory);
+            metrics.profile_looked_up(environment.as_str(), is_from_memory);
         }
     }
 }

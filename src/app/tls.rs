@@ -205,7 +205,7 @@ impl TlsListeners {
             }
         }
         for (listener, tls) in taken.tls.each() {
-            self.metrics.tls_certificate_ends(listener, tls.map(|tls| tls.validity().end));
+            self.metrics.tls_certificate_expires(listener, tls.map(|tls| tls.validity().end));
         }
         drop(taken);
         self.report_expiry();

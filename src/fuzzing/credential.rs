@@ -1,4 +1,4 @@
-//! What callers prove with who they are, and the keys of those who vouch for them.
+//! Fuzz targets for credentials of callers, and for the keys that verify them.
 
 use std::sync::LazyLock;
 
@@ -40,10 +40,10 @@ fn legacy_authorization(input: &[u8]) {
         let SignedRequest { method, requestor_id, nonce, request_time, public_key, .. } = request;
         let parts = [method, requestor_id, nonce, request_time, public_key];
         assert!(parts.iter().map(|part| part.len()).sum::<usize>() <= text.len());
-        assert!(!request.is_signed_with("a key that nobody has"), "nobody signed this");
+        assert!(!request.is_signed_with("an unknown key"), "verified without a signature");
         let _ = check_time(Timestamp::from_millis(1_700_000_000_000), request_time);
     }
-    // The same, signed: a fuzzer guesses no signature.
+    // The same text with a valid signature, which a fuzzer cannot guess.
     let signed = text.trim_end();
     let key = hmac::Key::new(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, b"secret");
     let signature = BASE64_STANDARD.encode(hmac::sign(&key, signed.as_bytes()));
@@ -54,7 +54,7 @@ fn legacy_authorization(input: &[u8]) {
     }
 }
 
-/// A token as it comes, and one that an issuer signed over this header and these claims.
+/// A token as it is, and one with this header and these claims that an issuer has signed.
 fn jwt(input: &[u8]) {
     let keys = KeySet::parse(ISSUER.as_bytes()).expect("a key set");
     let statement_keys = StatementKeys::parse(&ISSUER).expect("a key set");
@@ -69,7 +69,7 @@ fn jwt(input: &[u8]) {
             assert_eq!(
                 issuer.as_ref(),
                 Some(&claims.iss),
-                "another issuer than the one whose keys are asked"
+                "the verified issuer differs from the claimed one"
             );
         }
         if statement_keys.verify(&token).is_some() {
@@ -78,7 +78,7 @@ fn jwt(input: &[u8]) {
     }
 }
 
-/// Whatever the keys are, nothing is taken that nobody signed.
+/// No key set accepts an unsigned token.
 fn jwks(input: &[u8]) {
     if let Ok(keys) = KeySet::parse(input) {
         assert!((1..=64).contains(&keys.len()));

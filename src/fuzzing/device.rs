@@ -1,4 +1,4 @@
-//! What devices and people at them say of themselves.
+//! Fuzz targets for device information and typed codes.
 
 use std::sync::LazyLock;
 
@@ -18,7 +18,7 @@ pub(super) const TARGETS: &[FuzzTarget] =
 
 static NORMALIZER: LazyLock<Normalizer> = LazyLock::new(Normalizer::new);
 
-/// As it comes, and as the JSON inside, which no fuzzer would find through base64.
+/// The input as it is, and base64-encoded, because a fuzzer would not find the JSON inside base64.
 fn device_info(input: &[u8]) {
     for text in [String::from_utf8_lossy(input).into_owned(), BASE64_STANDARD.encode(input)] {
         if let Ok((info, _)) = DeviceInfo::decode(&text) {
@@ -27,18 +27,19 @@ fn device_info(input: &[u8]) {
     }
 }
 
-/// What is taken is within its bounds, valid for the other face, and reads back as it is written.
+/// Accepted device information is within its limits, valid for the other face, and decodes to the same value
+/// after encoding.
 pub(crate) fn check_device_info(info: &DeviceInfo) {
     assert!(Key::ALL.iter().filter_map(|key| info.text(*key)).all(|value| value.len() <= VALUE_MAX));
     assert!(info.additional.len() <= ADDITIONAL_MAX);
     if let Err(violations) = info.validate(FieldNaming::Field) {
-        // Numbers and escapes may be written longer than they came.
+        // Numbers and escapes may become longer when they are encoded again.
         assert!(violations.iter().all(|violation| violation.description.starts_with("must be smaller")));
         return;
     }
     let encoded = info.encode();
     let again = DeviceInfo::decode(&encoded).map(|(info, _)| info);
-    assert_eq!(again.as_ref(), Ok(info), "is written as {encoded}");
+    assert_eq!(again.as_ref(), Ok(info), "encoded as {encoded}");
     check_normalized(&NORMALIZER.normalize(Some(info), &ObservedConnection::default()));
 }
 
@@ -52,16 +53,12 @@ fn user_agent(input: &[u8]) {
     let text = String::from_utf8_lossy(input);
     let connection = ObservedConnection::new(&text, None, None);
     let normalized = NORMALIZER.normalize(None, &connection);
-    assert_eq!(
-        NORMALIZER.normalize(None, &connection),
-        normalized,
-        "is remembered otherwise than it is read"
-    );
+    assert_eq!(NORMALIZER.normalize(None, &connection), normalized, "the cached result differs");
     check_normalized(&normalized);
-    // Each User-Agent stands there twice, and JSON escapes a byte by six at most.
+    // Each User-Agent occurs twice, and JSON escapes a byte with at most six.
     let own = normalized.browser.user_agent.as_ref().map_or(0, String::len);
     let rest = serde_json::to_string(&normalized).map_or(0, |json| json.len()).saturating_sub(12 * own);
-    assert!(rest <= 4_096 + 24 * text.len(), "{rest} bytes beside the User-Agents");
+    assert!(rest <= 4_096 + 24 * text.len(), "{rest} bytes without the User-Agents");
 }
 
 fn code(input: &[u8]) {
@@ -74,11 +71,11 @@ fn code(input: &[u8]) {
         let format = CodeFormat::new(alphabet, length, 1).expect("valid");
         let Some(code) = format.fold(&typed) else { continue };
         assert!(code.as_str().len() == length && code.as_str().chars().all(|one| alphabet.contains(one)));
-        assert_eq!(format.fold(code.as_str()), Some(code.clone()), "is folded again to another one");
+        assert_eq!(format.fold(code.as_str()), Some(code.clone()), "folding is not idempotent");
         let in_groups: String = code.as_str().to_lowercase().chars().flat_map(|one| [one, '-']).collect();
         assert_eq!(format.fold(&in_groups), Some(code));
     }
     if let Some(code) = fold_upstream(&typed) {
-        assert_eq!(fold_upstream(code.as_str()), Some(code), "is folded again to another one");
+        assert_eq!(fold_upstream(code.as_str()), Some(code), "folding is not idempotent");
     }
 }

@@ -1,4 +1,4 @@
-//! What a store gives back, as a disk may have left it.
+//! Fuzz targets for stored records, which a disk may have corrupted.
 
 use std::{fmt::Debug, sync::LazyLock};
 
@@ -33,7 +33,7 @@ fn stored_record(input: &[u8]) {
     same(input, IdV1::decode, |id| Ok(IdV1::encode(*id)));
     same(input, NumberV1::decode, |number| Ok(NumberV1::encode(*number)));
     same(input, DifferenceV1::decode, |difference| Ok(DifferenceV1::encode(*difference)));
-    let no_row = |_| -> Result<Vec<ResourceId>, FormatError> { Err(FormatError::new("row", "is not there")) };
+    let no_row = |_| -> Result<Vec<ResourceId>, FormatError> { Err(FormatError::new("row", "is missing")) };
     if let Ok(trial) = decode_trial(input, no_row)
         && trial.used_resources.len() <= 16
     {
@@ -46,15 +46,15 @@ fn stored_record(input: &[u8]) {
     }
 }
 
-/// What can be read, is read the same once it was written anew.
+/// A decoded value encodes to bytes that decode to the same value.
 fn same<T: Debug + PartialEq>(
     input: &[u8],
     decode: impl Fn(&[u8]) -> Result<T, FormatError>,
     encode: impl Fn(&T) -> Result<Vec<u8>, FormatError>,
 ) {
     if let Ok(value) = decode(input) {
-        let encoded = encode(&value).expect("can be written");
-        assert!(encoded.len() <= input.len(), "is written longer than it was");
+        let encoded = encode(&value).expect("encodes");
+        assert!(encoded.len() <= input.len(), "is longer after encoding");
         assert_eq!(decode(&encoded), Ok(value));
     }
 }

@@ -1,4 +1,4 @@
-//! The corpora, on every toolchain: as they are, and changed at random as a fuzzer would change them.
+//! Replays the corpora on every toolchain: as they are, and with random mutations as a fuzzer would make.
 
 use std::{
     collections::BTreeSet,
@@ -15,7 +15,7 @@ use proptest::{
 
 use super::{run, targets};
 
-/// How many changed samples each target is given.
+/// The number of mutated samples per target.
 const CASES: u32 = 2_000;
 
 fn folder(name: &str) -> PathBuf {
@@ -38,7 +38,7 @@ fn samples(target: &str) -> Vec<(PathBuf, Vec<u8>)> {
 }
 
 #[test]
-fn every_parser_that_is_fuzzed_has_a_target_and_samples() {
+fn every_fuzz_target_has_a_program_and_samples() {
     let known: BTreeSet<_> = targets().map(|(name, _)| name.to_owned()).collect();
     assert_eq!(known.len(), targets().count(), "two targets have one name");
     assert_eq!(names_in(&folder("corpus")), known);
@@ -52,7 +52,7 @@ fn every_parser_that_is_fuzzed_has_a_target_and_samples() {
 }
 
 #[test]
-fn what_was_found_or_made_up_to_break_a_parser_breaks_none() {
+fn no_sample_of_a_corpus_breaks_a_parser() {
     let samples = targets().flat_map(|(target, _)| {
         samples(target).into_iter().map(move |(path, sample)| (target, path, sample))
     });
@@ -64,7 +64,7 @@ fn what_was_found_or_made_up_to_break_a_parser_breaks_none() {
 }
 
 #[test]
-fn samples_that_were_changed_at_random_break_no_parser() {
+fn no_mutated_sample_breaks_a_parser() {
     let broken: Vec<_> = targets()
         .filter_map(|(target, _)| {
             let samples: Vec<_> = samples(target).into_iter().map(|(_, sample)| sample).collect();
@@ -73,7 +73,7 @@ fn samples_that_were_changed_at_random_break_no_parser() {
                     changes.iter().fold(sample, |sample, change| change.apply(sample))
                 });
             let config = Config { cases: CASES, failure_persistence: None, ..Config::default() };
-            // The same changes each time: to look for others is for cargo-fuzz.
+            // Deterministic: cargo-fuzz explores other mutations.
             let random = TestRng::deterministic_rng(RngAlgorithm::ChaCha);
             let outcome = TestRunner::new_with_rng(config, random).run(&changed, |input| {
                 run(target, &input);
@@ -85,7 +85,7 @@ fn samples_that_were_changed_at_random_break_no_parser() {
     assert!(broken.is_empty(), "{}", broken.join("\n"));
 }
 
-/// A change of one place in a sample.
+/// A mutation of a sample at one position.
 #[derive(Debug, Clone)]
 enum Change {
     Overwrite(Index, u8),
@@ -95,7 +95,7 @@ enum Change {
     Cut(Index),
 }
 
-/// What parsers count, close and escape by.
+/// Bytes that matter to parsers: delimiters, escapes and numbers.
 const MARKS: [&[u8]; 16] = [
     b"\0",
     b"\"",

@@ -13,7 +13,7 @@ fn answer(status: &str, body: &str) -> Option<String> {
     Some(format!("HTTP/1.1 {status}\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}", body.len()))
 }
 
-/// The URL of a server that answers a call with this, or never.
+/// The URL of a server that sends this response, or none at all.
 async fn served(answer: Option<String>) -> Url {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("binds");
     let address = listener.local_addr().expect("an address");
@@ -22,7 +22,7 @@ async fn served(answer: Option<String>) -> Url {
         let mut asked = [0; 1024];
         let _ = stream.read(&mut asked).await;
         match answer {
-            // The client leaves when it has had enough.
+            // The client disconnects when the response is too large.
             Some(answer) => drop(stream.write_all(answer.as_bytes()).await),
             None => std::future::pending().await,
         }
@@ -36,7 +36,7 @@ async fn read(url: &Url, token_file: Option<&str>) -> Result<ServedKeys, String>
 }
 
 #[tokio::test]
-async fn what_a_url_serves_that_is_no_key_set_is_told_with_the_url_and_what_is_wrong() {
+async fn a_response_without_a_key_set_is_reported_with_the_url() {
     for (served_as, expected) in [
         (
             answer("200 OK", "<html><body>Welcome</body></html>"),
@@ -45,12 +45,9 @@ async fn what_a_url_serves_that_is_no_key_set_is_told_with_the_url_and_what_is_w
         (answer("200 OK", &"x".repeat(10 << 20)), "has more than 262144 bytes"),
         (answer("200 OK", &format!("{{\"keys\":[{KEY},{KEY}]}}")), "has two keys with the kid \"1\""),
         (answer("200 OK", "{\"keys\":[]}"), "has no usable key"),
-        (answer("404 Not Found", ""), "answers 404 Not Found"),
-        (answer("302 Found", ""), "answers 302 Found"),
-        (
-            answer("401 Unauthorized", ""),
-            "answers 401 Unauthorized; it wants a token (jwks_token_file), or another one",
-        ),
+        (answer("404 Not Found", ""), "responded with 404 Not Found"),
+        (answer("302 Found", ""), "responded with 302 Found"),
+        (answer("401 Unauthorized", ""), "responded with 401 Unauthorized; it requires a token"),
         (Some("no HTTP at all".to_owned()), "invalid HTTP version"),
     ] {
         let url = served(served_as).await;
@@ -62,14 +59,14 @@ async fn what_a_url_serves_that_is_no_key_set_is_told_with_the_url_and_what_is_w
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_url_that_hangs_is_given_up_in_time() {
+async fn a_url_that_does_not_respond_times_out() {
     let url = served(None).await;
     let error = read(&url, None).await.expect_err("gives up");
     assert!(error.contains("timed out") && error.contains(url.as_str()), "{error}");
 }
 
 #[tokio::test]
-async fn a_token_that_cannot_be_sent_is_told_with_its_file() {
+async fn an_unusable_token_is_reported_with_its_file() {
     let url = served(None).await;
     let error = read(&url, Some("/nowhere/token")).await.expect_err("is refused");
     assert!(error.contains("/nowhere/token cannot be read"), "{error}");
@@ -78,7 +75,7 @@ async fn a_token_that_cannot_be_sent_is_told_with_its_file() {
         fs::write(file.path(), text).expect("written");
         let error = read(&url, file.path().to_str()).await.expect_err("is refused");
         assert!(
-            error.contains("holds no token") && error.contains(&file.path().display().to_string()),
+            error.contains("contains no token") && error.contains(&file.path().display().to_string()),
             "{error}"
         );
     }

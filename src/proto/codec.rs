@@ -1,4 +1,4 @@
-//! How messages become bytes: as tonic-prost has it, with buffers of the size that our messages have.
+//! The codec of messages: that of tonic-prost, with buffers that fit our messages.
 
 use std::marker::PhantomData;
 
@@ -6,11 +6,11 @@ use prost::Message;
 use tonic::codec::{BufferSettings, Codec as TonicCodec};
 use tonic_prost::ProstCodec;
 
-/// The first size of a message's buffer, in bytes. tonic's 8 KiB would be allocated for each message, and nearly
-/// all of ours are smaller than this; a buffer grows where one is not.
+/// The initial size of a message's buffer, in bytes. tonic would allocate 8 KiB for each message, and nearly
+/// all of ours are smaller than this; a buffer grows if needed.
 const BUFFER_SIZE: usize = 3 * 1024;
 
-/// How many encoded bytes of a stream may gather before they are sent, as tonic has it.
+/// How many encoded bytes of a stream are collected before they are sent, as in tonic.
 const YIELD_THRESHOLD: usize = 32 * 1024;
 
 /// Protobuf for the generated services and clients.

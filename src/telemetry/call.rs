@@ -1,4 +1,4 @@
-//! One call, from its headers to its status.
+//! The record of one gRPC call, from its headers to its status.
 
 use std::sync::Arc;
 
@@ -8,7 +8,8 @@ use tracing::Span;
 use super::metrics::Metrics;
 use crate::domain::clock::Stopwatch;
 
-/// A call under way. Dropped unfinished it counts as cancelled, since then the client went away.
+/// A call in progress. If it is dropped unfinished, it counts as cancelled, because the client has
+/// disconnected.
 #[derive(Debug)]
 pub(crate) struct CallRecord {
     metrics: Arc<Metrics>,
@@ -23,13 +24,13 @@ impl CallRecord {
         Self { metrics, method, started: Stopwatch::start(), span, finished: false }
     }
 
-    /// The call's span, where it is sampled.
+    /// The span of the call, if it is sampled.
     #[must_use]
     pub(crate) fn span(&self) -> Option<Span> {
         self.span.clone()
     }
 
-    /// Reports how the call ended; only the first report counts.
+    /// Records how the call ended. Only the first call counts.
     pub(crate) fn finish(&mut self, code: Code) {
         if std::mem::replace(&mut self.finished, true) {
             return;
@@ -52,7 +53,7 @@ impl Drop for CallRecord {
     }
 }
 
-/// The codes that mark a server's span as failed (OpenTelemetry conventions for gRPC).
+/// The codes that mark a server span as failed (OpenTelemetry conventions for gRPC).
 fn is_server_error(code: Code) -> bool {
     matches!(
         code,

@@ -1,4 +1,4 @@
-//! The log of a test.
+//! Captures the log in tests.
 
 use std::{
     io,
@@ -8,23 +8,23 @@ use std::{
 use tracing::{level_filters::LevelFilter, subscriber::DefaultGuard};
 use tracing_subscriber::{EnvFilter, layer::SubscriberExt};
 
-/// What this thread logs, from the moment that it is made until it is dropped.
+/// The log of this thread, from its creation until it is dropped.
 pub(crate) struct CapturedLog {
     lines: Lines,
     _guard: DefaultGuard,
 }
 
-/// Lines of a log in memory.
+/// Log lines in memory.
 #[derive(Clone, Default)]
 pub(crate) struct Lines(Arc<Mutex<Vec<u8>>>);
 
 impl CapturedLog {
-    /// Begins to capture.
+    /// Starts capturing.
     pub(crate) fn of_this_thread() -> Self {
         Self::filtered(EnvFilter::default().add_directive(LevelFilter::INFO.into()))
     }
 
-    /// Begins to capture what passes the filter.
+    /// Starts capturing lines that pass the filter.
     pub(crate) fn filtered(filter: EnvFilter) -> Self {
         let lines = Lines::default();
         let writer = lines.clone();
@@ -33,14 +33,14 @@ impl CapturedLog {
         Self { lines, _guard: tracing::subscriber::set_default(subscriber) }
     }
 
-    /// What was logged so far.
+    /// What has been logged so far.
     pub(crate) fn text(&self) -> String {
         self.lines.text()
     }
 }
 
 impl Lines {
-    /// What was written so far.
+    /// What has been written so far.
     pub(crate) fn text(&self) -> String {
         String::from_utf8_lossy(&self.0.lock().unwrap_or_else(PoisonError::into_inner)).into_owned()
     }

@@ -1,15 +1,15 @@
-//! How much of what libraries log can be seen, whatever `log.filter` says.
+//! Suppresses the details that libraries log, whatever `log.filter` says.
 
 use tracing::{Level, Metadata, level_filters::LevelFilter};
 use tracing_subscriber::filter::FilterFn;
 
-/// What this program's own targets begin with.
+/// The prefix of this program's own targets.
 const OWN: &str = "passbridge";
 
-/// Passes everything of this program's own, and of libraries what is INFO or above. In their debug and trace lines libraries
-/// show what they read and send: headers with tokens in them, and keys of records.
+/// Passes all lines of this program, and lines of libraries at INFO or above. At debug and trace, libraries
+/// log what they read and send: headers with tokens, and keys of records.
 pub(super) fn without_library_details() -> FilterFn {
-    // Without the hint, every line of every level would be looked at when it is logged.
+    // Without the hint, every log call would be evaluated at every level.
     FilterFn::new(passes as fn(&Metadata<'_>) -> bool).with_max_level_hint(LevelFilter::TRACE)
 }
 
@@ -25,7 +25,7 @@ mod tests {
     use crate::telemetry::captured_log::Lines;
 
     #[test]
-    fn libraries_tell_no_details_though_the_filter_names_them_and_passbridge_does() {
+    fn library_details_are_suppressed_even_if_the_filter_names_the_library() {
         let lines = Lines::default();
         let writer = lines.clone();
         let filter = EnvFilter::new("trace,h2=trace,passbridge_like=trace").and(without_library_details());

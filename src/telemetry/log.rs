@@ -1,4 +1,4 @@
-//! The log on standard error, and what traces are exported beside it.
+//! The log on standard error, and the setup of exported traces.
 
 use std::{
     backtrace::{Backtrace, BacktraceStatus},
@@ -21,31 +21,32 @@ use crate::{
     domain::error::Error,
 };
 
-/// Libraries that speak with strangers, who can have them log as much as they like: off, unless a directive names them.
+/// Libraries that process untrusted input, by which clients could cause any number of lines. They are off
+/// unless a directive names them.
 const QUIET_LIBRARIES: [&str; 9] =
     ["axum", "h2", "hyper", "hyper_util", "rustls", "tokio_rustls", "tonic", "tower", "tower_http"];
 
 /// Why telemetry cannot be set up.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum TelemetryError {
-    /// `log.filter` is not one.
+    /// `log.filter` is invalid.
     #[error(
-        "log.filter: {0}; write a level such as \"info\", or directives such as \"info,passbridge=debug\""
+        "log.filter: must be a level such as \"info\", or directives such as \"info,passbridge=debug\"; {0}"
     )]
     Filter(#[from] tracing_subscriber::filter::ParseError),
-    /// An `OTEL_*` variable asks for what passbridge does not speak.
+    /// An `OTEL_*` variable requests something that passbridge does not support.
     #[error("{0}")]
     Traces(String),
-    /// The process has a log already.
-    #[error("the log is set up already: {0}")]
+    /// The process already has a log.
+    #[error("the log is already set up: {0}")]
     Twice(#[from] tracing_subscriber::util::TryInitError),
 }
 
-/// Sets up the log, and the export of traces where the standard `OTEL_*` variables ask for it. Call it on the
-/// runtime that will drive the export, and keep the log for as long as there may be anything to write.
+/// Sets up the log, and the export of traces if the standard `OTEL_*` variables request it. Call it on the
+/// runtime that will drive the export, and keep the returned log until nothing more is logged.
 ///
 /// # Errors
-/// Where the filter or the variables cannot be understood.
+/// If the filter or a variable is invalid.
 pub(crate) fn init(config: &Log) -> Result<(BackgroundLog, Option<TraceExport>), TelemetryError> {
     let filter = filter(&config.filter)?;
     let traces = TraceExport::from_environment()?;
@@ -63,14 +64,15 @@ pub(crate) fn init(config: &Log) -> Result<(BackgroundLog, Option<TraceExport>),
     Ok((log, traces))
 }
 
-/// What the operator wants to read, which decides where it names one of [`QUIET_LIBRARIES`].
-fn filter(wanted: &str) -> Result<EnvFilter, tracing_subscriber::filter::ParseError> {
-    let wanted = if wanted.trim().is_empty() { "error" } else { wanted };
+/// The operator's filter. It takes precedence where it names one of [`QUIET_LIBRARIES`].
+fn filter(directives: &str) -> Result<EnvFilter, tracing_subscriber::filter::ParseError> {
+    let directives = if directives.trim().is_empty() { "error" } else { directives };
     let quiet = QUIET_LIBRARIES.map(|library| format!("{library}=off")).join(",");
-    EnvFilter::try_new(format!("{quiet},{wanted}"))
+    EnvFilter::try_new(format!("{quiet},{directives}"))
 }
 
-/// Logs a panic. By the standard library it would be written by the thread itself, which a reader of the log could stop.
+/// Logs a panic. The standard library would write it from the panicking thread, which a blocked reader of the
+/// log could stall.
 fn report_panic(panic: &PanicHookInfo<'_>) {
     let (thread, backtrace) = (thread::current(), Backtrace::capture());
     let backtrace =
@@ -80,21 +82,21 @@ fn report_panic(panic: &PanicHookInfo<'_>) {
         location = panic.location().map(tracing::field::display),
         cause = panic.payload_as_str().unwrap_or_default(),
         backtrace,
-        "a thread has panicked"
+        "thread panicked"
     );
 }
 
-/// Logs what of an error only the operator may know.
+/// Logs the details of an error that are only for the operator.
 pub(crate) fn report_error(error: &Error) {
     match error {
         Error::Internal(cause) => report_defect(cause),
-        // The store says once in the log what is wrong with it; each call that meets it is no news.
+        // The store itself logs a failure once; calls that it fails add nothing new.
         Error::StoreUnavailable(cause) => tracing::debug!(%cause, "store unavailable"),
         _ => {}
     }
 }
 
-/// Logs a defect of passbridge, which each of many calls may meet.
+/// Logs a defect of passbridge. Many calls may run into the same defect, so lines are limited.
 pub(crate) fn report_defect(cause: impl Display) {
     static LINE: SparseLine = SparseLine::new();
     match LINE.permit() {
@@ -112,8 +114,8 @@ mod tests {
     use super::*;
     use crate::telemetry::CapturedLog;
 
-    /// Libraries that log, and nothing that a stranger could cause: the store, time zones, what is for the build alone, or for
-    /// calls to others.
+    /// Libraries whose log lines no client can cause: the store, time zones, build-time libraries, and those
+    /// for outbound calls.
     const OTHERS_THAT_LOG: [&str; 16] = [
         "fjall",
         "jiff",
@@ -134,7 +136,7 @@ mod tests {
     ];
 
     #[test]
-    fn every_library_that_logs_is_quiet_or_known_to_log_nothing_that_strangers_cause() {
+    fn every_logging_library_is_quiet_or_listed_as_harmless() {
         let lock: Table = include_str!("../../Cargo.lock").parse().expect("TOML");
         let packages = lock["package"].as_array().expect("packages");
         let logs = |package: &&Value| {
@@ -147,32 +149,32 @@ mod tests {
             .filter(|name| !own.contains(name) && !OTHERS_THAT_LOG.contains(name))
             .filter(|name| !QUIET_LIBRARIES.contains(&name.replace('-', "_").as_str()))
             .collect();
-        assert!(unknown.is_empty(), "say whether strangers can have these log: {unknown:?}");
+        assert!(unknown.is_empty(), "decide whether clients can make these libraries log: {unknown:?}");
     }
 
-    fn logged(wanted: &str) -> String {
-        let log = CapturedLog::filtered(filter(wanted).expect("is a filter"));
-        tracing::warn!(target: "h2::proto::ping_pong", "by a stranger");
+    fn logged(directives: &str) -> String {
+        let log = CapturedLog::filtered(filter(directives).expect("is a filter"));
+        tracing::warn!(target: "h2::proto::ping_pong", "by a client");
         tracing::warn!(target: "fjall", "by the store");
-        tracing::info!("by ourselves");
+        tracing::info!("by passbridge");
         log.text()
     }
 
     #[test]
-    fn what_strangers_cause_in_libraries_is_logged_only_where_the_operator_names_them() {
-        for wanted in ["info", "trace", "info,passbridge=debug"] {
-            let text = logged(wanted);
-            assert!(!text.contains("by a stranger"), "{wanted}: {text}");
-            assert!(text.contains("by the store") && text.contains("by ourselves"), "{wanted}: {text}");
+    fn quiet_libraries_log_only_if_the_filter_names_them() {
+        for directives in ["info", "trace", "info,passbridge=debug"] {
+            let text = logged(directives);
+            assert!(!text.contains("by a client"), "{directives}: {text}");
+            assert!(text.contains("by the store") && text.contains("by passbridge"), "{directives}: {text}");
         }
-        for wanted in ["info,h2=warn", "h2=debug,info", "off,h2::proto=trace"] {
-            assert!(logged(wanted).contains("by a stranger"), "{wanted}");
+        for directives in ["info,h2=warn", "h2=debug,info", "off,h2::proto=trace"] {
+            assert!(logged(directives).contains("by a client"), "{directives}");
         }
         assert_eq!(logged(""), "");
     }
 
     #[test]
-    fn a_panic_is_a_line_of_the_log() {
+    fn a_panic_is_logged() {
         let log = CapturedLog::of_this_thread();
         let before = panic::take_hook();
         panic::set_hook(Box::new(report_panic));
@@ -180,7 +182,7 @@ mod tests {
         panic::set_hook(before);
         assert!(outcome.is_err());
         let text = log.text();
-        assert!(text.contains("a thread has panicked") && text.contains("on purpose"), "{text}");
+        assert!(text.contains("thread panicked") && text.contains("on purpose"), "{text}");
         assert!(text.contains("src/telemetry/log.rs"), "{text}");
     }
 }

@@ -1,4 +1,4 @@
-//! Metrics, in OpenMetrics text for Prometheus and its like.
+//! Metrics in OpenMetrics text, for Prometheus and compatible systems.
 
 use std::{fmt, time::Duration};
 
@@ -27,8 +27,8 @@ use super::{
     store_collector::{StoreCollector, StoreReadings},
 };
 
-/// Bounds of the duration buckets, in seconds: those that the OpenTelemetry conventions advise for RPCs, and
-/// finer ones below, where most calls of a local store end.
+/// Bounds of the duration buckets, in seconds: those that the OpenTelemetry conventions recommend for RPCs,
+/// and smaller ones, because most calls to a local store take less.
 const SECONDS: [f64; 17] = [
     0.000_25, 0.000_5, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0,
     10.0,
@@ -93,7 +93,7 @@ struct ScheduleLabels {
     result: &'static str,
 }
 
-/// Every metric of the process.
+/// All metrics of the process.
 pub struct Metrics {
     registry: Registry,
     read_store: Box<dyn Fn() -> BoxFuture<'static, StoreReadings> + Send + Sync>,
@@ -119,7 +119,7 @@ impl fmt::Debug for Metrics {
 }
 
 impl Metrics {
-    /// The metrics of a process whose store tells of itself by `read_store`.
+    /// Creates the metrics of a process. `read_store` reads those of the store.
     #[must_use]
     pub fn new<F>(read_store: impl Fn() -> F + Send + Sync + 'static) -> Self
     where
@@ -145,62 +145,54 @@ impl Metrics {
         );
         registry.register_with_unit(
             "http_server_request_duration",
-            "Time from a REST call's headers to its answer; without a status where the client went away",
+            "Time from a REST call's headers to its response; without a status if the client disconnected",
             Unit::Seconds,
             requests.clone(),
         );
         registry.register_with_unit(
             "http_client_request_duration",
-            "Time of a call to an environment's upstream, each repeat by itself; without a status where none came",
+            "Time of a call to an environment's upstream, for each attempt; without a status if there was no response",
             Unit::Seconds,
             upstream_calls.clone(),
         );
         registry.register(
             "passbridge_schedule_runs",
-            "Runs of schedules that reset TempPasses",
+            "Runs of scheduled TempPass resets",
             schedule_runs.clone(),
         );
         registry.register(
             "passbridge_code_lookup_misses",
-            "Lookups of codes that found none and were charged to who asked: many are somebody who guesses",
+            "Failed lookups of codes that were charged to a viewer or caller; a high rate indicates guessing",
             code_lookup_misses.clone(),
         );
         registry.register(
             "passbridge_logins",
-            "Logins with an operator that were seen first",
+            "Logins with an operator, counted when first seen",
             logins.clone(),
         );
-        registry.register(
-            "passbridge_decisions",
-            "Decisions whether a resource may be watched",
-            decisions.clone(),
-        );
+        registry.register("passbridge_decisions", "Authorization decisions", decisions.clone());
         registry.register(
             "passbridge_profile_lookups",
-            "Questions whether a device is logged in, by what answered them: memory or upstream",
+            "Lookups of whether a device is logged in, by source: memory or upstream",
             profile_lookups.clone(),
         );
         let version = Info::new([("version", env!("CARGO_PKG_VERSION"))]);
-        registry.register("passbridge_build", "The version that runs", version);
-        registry.register("passbridge_connections", "Connections that are open", connections.clone());
-        registry.register(
-            "passbridge_connections_opened",
-            "Connections ever opened",
-            connections_opened.clone(),
-        );
+        registry.register("passbridge_build", "The running version", version);
+        registry.register("passbridge_connections", "Open connections", connections.clone());
+        registry.register("passbridge_connections_opened", "Opened connections", connections_opened.clone());
         registry.register(
             "passbridge_tls_handshakes",
-            "TLS handshakes by what they came to: completed, or why they failed",
+            "TLS handshakes, by result: completed, or the reason of the failure",
             tls_handshakes.clone(),
         );
         registry.register(
             "passbridge_tls_reloads",
-            "Changes of the TLS files that were taken (done), or could not be used (refused)",
+            "Reloads of changed TLS files: done, or refused because they are unusable",
             tls_reloads.clone(),
         );
         registry.register_with_unit(
             "passbridge_tls_certificate_end",
-            "When the certificate of a listener expires, since the Unix epoch",
+            "When the certificate of a listener expires, as Unix time",
             Unit::Seconds,
             tls_certificate_end.clone(),
         );
@@ -223,17 +215,17 @@ impl Metrics {
         }
     }
 
-    /// All metrics in OpenMetrics text, those of the store and of the log as of now.
+    /// All metrics in OpenMetrics text, with current readings of the store and the log.
     pub async fn render(&self) -> String {
-        let mut of_now = Registry::default();
-        of_now.register_collector(Box::new(StoreCollector((self.read_store)().await)));
-        of_now.register(
+        let mut current = Registry::default();
+        current.register_collector(Box::new(StoreCollector((self.read_store)().await)));
+        current.register(
             "passbridge_log_lines_dropped",
-            "Lines of the log that were dropped because they came faster than they were read",
+            "Log lines dropped because they arrived faster than they could be written",
             ConstCounter::new(dropped_lines()),
         );
         let mut text = String::new();
-        for registry in [&self.registry, &of_now] {
+        for registry in [&self.registry, &current] {
             // Writing to a String cannot fail.
             let _ = encode_registry(&mut text, registry);
         }
@@ -241,13 +233,13 @@ impl Metrics {
         text
     }
 
-    /// Counts a call.
+    /// Records a gRPC call.
     pub(super) fn observe_call(&self, method: &'static str, code: &'static str, duration: Duration) {
         let labels = CallLabels { rpc_method: method, rpc_response_status_code: code };
         self.calls.get_or_create(&labels).observe(duration.as_secs_f64());
     }
 
-    /// Counts a REST call.
+    /// Records a REST call.
     pub(super) fn observe_request(
         &self,
         method: &'static str,
@@ -263,7 +255,7 @@ impl Metrics {
         self.requests.get_or_create(&labels).observe(duration.as_secs_f64());
     }
 
-    /// Counts a call to the upstream of an environment.
+    /// Records a call to the upstream of an environment.
     pub fn observe_upstream_call(
         &self,
         environment: &str,
@@ -279,56 +271,56 @@ impl Metrics {
         self.upstream_calls.get_or_create(&labels).observe(duration.as_secs_f64());
     }
 
-    /// Counts a run of a configured schedule.
+    /// Counts a run of a schedule.
     pub fn schedule_ran(&self, schedule: &str, result: &'static str) {
         let labels = ScheduleLabels { schedule: schedule.to_owned(), result };
         self.schedule_runs.get_or_create(&labels).inc();
     }
 
-    /// Counts a lookup of a code in an environment that was charged to who asked.
+    /// Counts a failed lookup of a code that was charged to a viewer or caller.
     pub fn code_lookup_missed(&self, environment: &str) {
         let labels = EnvironmentLabels { environment: environment.to_owned() };
         self.code_lookup_misses.get_or_create(&labels).inc();
     }
 
-    /// Counts a login of an environment.
+    /// Counts a login.
     pub fn login_seen(&self, environment: &str) {
         let labels = EnvironmentLabels { environment: environment.to_owned() };
         self.logins.get_or_create(&labels).inc();
     }
 
-    /// Counts a decision in an environment.
+    /// Counts a decision.
     pub fn decision_made(&self, environment: &str, is_permitted: bool) {
         let decision = if is_permitted { "permit" } else { "deny" };
         let labels = DecisionLabels { environment: environment.to_owned(), decision };
         self.decisions.get_or_create(&labels).inc();
     }
 
-    /// Counts a question whether a device of an environment is logged in.
-    pub fn profile_asked(&self, environment: &str, is_from_memory: bool) {
+    /// Counts a lookup of whether a device is logged in.
+    pub fn profile_looked_up(&self, environment: &str, is_from_memory: bool) {
         let source = if is_from_memory { "memory" } else { "upstream" };
         let labels = ProfileLabels { environment: environment.to_owned(), source };
         self.profile_lookups.get_or_create(&labels).inc();
     }
 
-    /// Counts a connection that a listener opened.
+    /// Counts an opened connection of a listener.
     pub fn connection_opened(&self, listener: &'static str) {
         self.connections.get_or_create(&ListenerLabels { listener }).inc();
         self.connections_opened.get_or_create(&ListenerLabels { listener }).inc();
     }
 
-    /// Counts a TLS handshake by what it came to, one of a closed set.
+    /// Counts a TLS handshake. `result` is one of a closed set.
     pub fn tls_handshake(&self, listener: &'static str, result: &'static str) {
         self.tls_handshakes.get_or_create(&HandshakeLabels { listener, result }).inc();
     }
 
-    /// Counts a change of the TLS files.
+    /// Counts a reload of changed TLS files.
     pub fn tls_reloaded(&self, result: &'static str) {
         self.tls_reloads.get_or_create(&ResultLabels { result }).inc();
     }
 
-    /// Tells when the certificate of a listener expires, if it has one.
-    pub fn tls_certificate_ends(&self, listener: &'static str, end: Option<Timestamp>) {
+    /// Sets when the certificate of a listener expires, if it has one.
+    pub fn tls_certificate_expires(&self, listener: &'static str, end: Option<Timestamp>) {
         let labels = ListenerLabels { listener };
         match end.map(|end| i64::try_from(end.as_millis() / 1000).unwrap_or(i64::MAX)) {
             Some(seconds) => drop(self.tls_certificate_end.get_or_create(&labels).set(seconds)),
@@ -336,7 +328,7 @@ impl Metrics {
         }
     }
 
-    /// Counts a connection of a listener that was closed.
+    /// Counts a closed connection of a listener.
     pub fn connection_closed(&self, listener: &'static str) {
         self.connections.get_or_create(&ListenerLabels { listener }).dec();
     }
@@ -352,7 +344,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn each_scrape_waits_for_what_the_store_says_then() {
+    async fn each_scrape_reads_the_store() {
         let live = Arc::new(AtomicU64::new(0));
         let metrics = Metrics::new(move || {
             let live = Arc::clone(&live);

@@ -1,6 +1,6 @@
-//! What operators see: the log, metrics, and traces by OpenTelemetry.
+//! What operators see: the log, metrics, and OpenTelemetry traces.
 //!
-//! None of it ever holds a device id, a code, a token or an address.
+//! None of them contains device ids, codes, tokens or addresses.
 
 mod background;
 mod call;
@@ -32,29 +32,29 @@ pub(crate) use trace::{TraceExport, trace_headers};
 
 use trace::CallSampler;
 
-/// Where calls are reported. Cheap to clone.
+/// Records calls. Cheap to clone.
 #[derive(Debug, Clone)]
 pub(crate) struct Telemetry {
     metrics: Arc<Metrics>,
-    /// Absent where no traces are exported: then no call pays for one.
+    /// `None` if no traces are exported, so that calls have no overhead.
     sampler: Option<Arc<CallSampler>>,
 }
 
 impl Telemetry {
-    /// Reports to `metrics`, and to `traces` if there are any.
+    /// Records to `metrics`, and to `traces` if they are exported.
     #[must_use]
     pub(crate) fn new(metrics: Arc<Metrics>, traces: Option<&TraceExport>) -> Self {
         Self { metrics, sampler: traces.map(TraceExport::sampler) }
     }
 
-    /// Begins to observe a call.
+    /// Starts recording a gRPC call.
     #[must_use]
     pub(crate) fn begin_call(&self, method: &'static str, headers: &HeaderMap) -> CallRecord {
         let span = self.sampler.as_ref().and_then(|sampler| sampler.span(method, headers));
         CallRecord::begin(Arc::clone(&self.metrics), method, span)
     }
 
-    /// Begins to observe a REST call to a route, one of a closed set.
+    /// Starts recording a REST call. `route` is one of a closed set.
     #[must_use]
     pub(crate) fn begin_request(
         &self,

@@ -1,4 +1,4 @@
-//! One REST call, from its headers to its status.
+//! The record of one REST call, from its headers to its status.
 
 use std::sync::Arc;
 
@@ -8,11 +8,11 @@ use tracing::Span;
 use super::metrics::Metrics;
 use crate::domain::clock::Stopwatch;
 
-/// The methods by which calls are told apart; all others are one (OpenTelemetry conventions for HTTP).
+/// The methods that are distinguished; all others are counted as one (OpenTelemetry conventions for HTTP).
 const METHODS: [&str; 7] = ["GET", "POST", "DELETE", "HEAD", "OPTIONS", "PUT", "PATCH"];
 const OTHER: &str = "_OTHER";
 
-/// A call under way. Dropped unfinished it has no status, since then the client went away.
+/// A call in progress. If it is dropped unfinished, it has no status, because the client has disconnected.
 #[derive(Debug)]
 pub(crate) struct RequestRecord {
     metrics: Arc<Metrics>,
@@ -33,13 +33,13 @@ impl RequestRecord {
         Self { metrics, method, route, started: Stopwatch::start(), span, finished: false }
     }
 
-    /// The call's span, where it is sampled.
+    /// The span of the call, if it is sampled.
     #[must_use]
     pub(crate) fn span(&self) -> Option<Span> {
         self.span.clone()
     }
 
-    /// Reports how the call ended; only the first report counts.
+    /// Records how the call ended. Only the first call counts.
     pub(crate) fn finish(&mut self, status: StatusCode) {
         if std::mem::replace(&mut self.finished, true) {
             return;
@@ -64,7 +64,7 @@ impl Drop for RequestRecord {
     }
 }
 
-/// The name that a method is reported by.
+/// The name under which a method is recorded.
 pub(super) fn method_name(method: &Method) -> &'static str {
     METHODS.into_iter().find(|name| *name == method.as_str()).unwrap_or(OTHER)
 }

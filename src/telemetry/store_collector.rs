@@ -1,4 +1,4 @@
-//! The store's own numbers, read when somebody asks for metrics.
+//! The metrics of the store, read at each scrape.
 
 use std::fmt;
 
@@ -9,22 +9,23 @@ use prometheus_client::{
     registry::Unit,
 };
 
-/// What the store says of itself.
+/// The readings of the store.
 #[derive(Debug, Clone, Default)]
 pub struct StoreReadings {
-    /// Commands that were made durable.
+    /// Commands made durable.
     pub commands: u64,
-    /// Time that writing and syncing a batch of them took, all batches together, in seconds.
+    /// The total time to write and sync batches, in seconds.
     pub commit_seconds_sum: f64,
-    /// How many batches took at most how many seconds longer than the bound before; the last has none.
+    /// For each bucket, its upper bound in seconds and the number of batches in it; the last bucket has no
+    /// bound.
     pub commit_seconds: Vec<(f64, u64)>,
     /// Commands that wait for a batch.
     pub queued: u64,
-    /// Live codes by environment.
+    /// Live codes, by environment.
     pub live_codes: Vec<(String, u64)>,
 }
 
-/// Writes readings that were taken already: a store may have to be waited for, which a collector cannot do.
+/// Encodes readings that were taken before, because a collector cannot wait for the store.
 #[derive(Debug)]
 pub(super) struct StoreCollector(pub(super) StoreReadings);
 
@@ -56,7 +57,7 @@ impl Collector for StoreCollector {
             .encode_histogram::<NoLabelSet>(*commit_seconds_sum, count, commit_seconds, None)?;
         let mut family = encoder.encode_descriptor(
             "passbridge_live_codes",
-            "Registration codes that are live",
+            "Live registration codes",
             None,
             MetricType::Gauge,
         )?;

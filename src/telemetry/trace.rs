@@ -1,5 +1,5 @@
-//! Traces over OTLP, by the standard `OTEL_*` variables. A call that is not sampled costs a decision and no
-//! span: a span per call would be the dearest thing that happens to it.
+//! Traces over OTLP, configured by the standard `OTEL_*` variables. A call that is not sampled costs a
+//! decision but no span: a span for every call would be the most expensive part of it.
 
 use std::{env, sync::Arc};
 
@@ -22,7 +22,7 @@ use tracing_subscriber::{Layer, filter::Targets, registry::LookupSpan};
 use super::log::TelemetryError;
 use crate::domain::call::CallContext;
 
-/// The target of the spans that are exported.
+/// The target of exported spans.
 const TARGET: &str = "passbridge::rpc";
 
 /// The export of traces.
@@ -41,24 +41,23 @@ pub(super) struct CallSampler {
 }
 
 impl TraceExport {
-    /// The export that the environment asks for: an endpoint, or `OTEL_TRACES_EXPORTER=otlp`.
+    /// The export that the environment variables request: by an endpoint, or by `OTEL_TRACES_EXPORTER=otlp`.
     pub(super) fn from_environment() -> Result<Option<Self>, TelemetryError> {
-        if !is_wanted() {
+        if !is_requested() {
             return Ok(None);
         }
         let protocol = variable("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL")
             .or_else(|| variable("OTEL_EXPORTER_OTLP_PROTOCOL"));
         if protocol.as_deref().is_some_and(|protocol| protocol != "grpc") {
             return Err(TelemetryError::Traces(
-                "OTEL_EXPORTER_OTLP_PROTOCOL: traces are sent over gRPC only; set it to \"grpc\", or leave it out"
+                "OTEL_EXPORTER_OTLP_PROTOCOL: must be \"grpc\", the only supported protocol; set it to that, or unset it"
                     .to_owned(),
             ));
         }
         let sampler = sampler(variable("OTEL_TRACES_SAMPLER"), variable("OTEL_TRACES_SAMPLER_ARG"))?;
-        let exporter = SpanExporter::builder()
-            .with_tonic()
-            .build()
-            .map_err(|error| TelemetryError::Traces(format!("traces cannot be exported: {error}")))?;
+        let exporter = SpanExporter::builder().with_tonic().build().map_err(|error| {
+            TelemetryError::Traces(format!("cannot set up the export of traces: {error}"))
+        })?;
         let resource = Resource::builder();
         let resource = match variable("OTEL_SERVICE_NAME") {
             Some(_) => resource,
@@ -67,7 +66,7 @@ impl TraceExport {
         let provider = SdkTracerProvider::builder()
             .with_batch_exporter(exporter)
             .with_resource(resource.build())
-            // Whoever has a span was sampled already.
+            // A call with a span has already been sampled.
             .with_sampler(Sampler::AlwaysOn)
             .build();
         let sampler = CallSampler {
@@ -94,16 +93,17 @@ impl TraceExport {
             .with_filter(Targets::new().with_target(TARGET, tracing::Level::INFO))
     }
 
-    /// Sends what is left and ends the export. Blocks; the runtime that it was set up on must go on running.
+    /// Sends the remaining traces and ends the export. Blocks; the runtime that it was set up on must keep
+    /// running.
     pub fn shutdown(self) {
         if let Err(error) = self.provider.shutdown() {
-            tracing::warn!(%error, "the last traces could not be sent");
+            tracing::warn!(%error, "last traces could not be exported");
         }
     }
 }
 
 impl CallSampler {
-    /// The call's span, if it is sampled.
+    /// The span of a gRPC call, if it is sampled.
     pub(super) fn span(&self, method: &'static str, headers: &HeaderMap) -> Option<Span> {
         let parent = self.sample(method, headers)?;
         let span = tracing::info_span!(
@@ -143,7 +143,7 @@ impl CallSampler {
         Some(under(span, parent))
     }
 
-    /// Whether a call is sampled, and then the caller's own span, which may be none.
+    /// The parent context of a sampled call, which may be empty; `None` if the call is not sampled.
     fn sample(&self, name: &str, headers: &HeaderMap) -> Option<Context> {
         let parent = self.propagator.extract_with_context(&Context::new(), &Headers(headers));
         let has_parent = parent.span().span_context().is_valid();
@@ -163,14 +163,14 @@ impl CallSampler {
 
 fn under(span: Span, parent: Context) -> Span {
     if parent.span().span_context().is_valid() {
-        // Fails only where no layer exports spans, and then nobody misses the parent.
+        // Fails only if no layer exports spans, and then the parent is not needed.
         let _ = span.set_parent(parent);
     }
     span
 }
 
-/// Says in the headers of a call to somebody else which trace it belongs to (W3C Trace Context): that of the span which is
-/// current, or else the caller's own.
+/// Adds the trace context (W3C Trace Context) to the headers of an outbound call: that of the current span,
+/// or else the caller's.
 pub(crate) fn trace_headers(context: &CallContext, headers: &mut HeaderMap) {
     let span = Span::current();
     if !span.is_none() && span.context().span().span_context().is_valid() {
@@ -205,7 +205,7 @@ impl Extractor for Headers<'_> {
     }
 }
 
-fn is_wanted() -> bool {
+fn is_requested() -> bool {
     if variable("OTEL_SDK_DISABLED").is_some_and(|value| value.eq_ignore_ascii_case("true")) {
         return false;
     }
@@ -218,7 +218,7 @@ fn is_wanted() -> bool {
     }
 }
 
-/// An unset variable and an empty one are the same (OpenTelemetry environment variable specification).
+/// The value of a variable. An empty one counts as unset (OpenTelemetry environment variable specification).
 fn variable(name: &str) -> Option<String> {
     env::var(name).ok().filter(|value| !value.is_empty())
 }
@@ -227,7 +227,9 @@ fn sampler(name: Option<String>, argument: Option<String>) -> Result<Sampler, Te
     let ratio = || match &argument {
         None => Ok(1.0),
         Some(text) => text.parse().ok().filter(|ratio| (0.0..=1.0).contains(ratio)).ok_or_else(|| {
-            TelemetryError::Traces(format!("OTEL_TRACES_SAMPLER_ARG: {text:?} is no ratio from 0 to 1"))
+            TelemetryError::Traces(format!(
+                "OTEL_TRACES_SAMPLER_ARG: must be a ratio from 0 to 1, but is {text:?}"
+            ))
         }),
     };
     let parent_based = |sampler| Sampler::ParentBased(Box::new(sampler));
@@ -240,8 +242,8 @@ fn sampler(name: Option<String>, argument: Option<String>) -> Result<Sampler, Te
         Some("traceidratio") => Sampler::TraceIdRatioBased(ratio()?),
         Some(other) => {
             return Err(TelemetryError::Traces(format!(
-                "OTEL_TRACES_SAMPLER: {other:?} is not known; one of always_on, always_off, traceidratio, \
-                 parentbased_always_on, parentbased_always_off, parentbased_traceidratio"
+                "OTEL_TRACES_SAMPLER: must be one of always_on, always_off, traceidratio, parentbased_always_on, \
+                 parentbased_always_off, parentbased_traceidratio, but is {other:?}"
             )));
         }
     })

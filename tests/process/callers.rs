@@ -118,7 +118,7 @@ fn unreadable_issuer_keys_are_logged_and_reported_by_the_doctor() {
         format!("[[grpc.jwt]]\nissuer = \"https://id\"\naudience = \"passbridge\"\njwks = \"{url}\"\n");
     let entry = "[[callers]]\nname = \"a\"\njwt = { issuer = \"https://id\", subject = \"a\" }\n";
     write(&file, &[&issuer, entry]);
-    let wrong = format!("what {url} serves is not a JWK Set");
+    let wrong = format!("the response of {url} is not a JWK Set");
     let doctor = || {
         let doctor = Program::new(&["doctor", "--config"]).argument(&file);
         let output = doctor.env("PASSBRIDGE_STORE__PATH", data.to_str().expect("UTF-8")).output();

@@ -27,7 +27,7 @@ async fn a_blocked_log_pipe_delays_no_call_and_later_reports_dropped_lines() {
     drop(flood_with_ping_answers(server.grpc, 100_000));
     assert!(dropped_lines(&server) > 0);
     server.codes().create_registration_code(create()).await.expect("is answered all the same");
-    let line = server.wait_for_line("lines of the log were dropped");
+    let line = server.wait_for_line("log lines dropped");
     let line: serde_json::Value = serde_json::from_str(&line).expect("a line of JSON");
     assert!(line["lines"].as_u64() > Some(0), "{line}");
 }

@@ -146,8 +146,8 @@ async fn an_issuer_with_another_identity_or_that_refuses_our_token_is_not_truste
     for (ca, token, problem) in [
         (Some(&wrong_ca), Some(&token), Some("UnknownIssuer")),
         (None, Some(&token), Some("UnknownIssuer")),
-        (Some(&ca), Some(&wrong_token), Some("it wants a token (jwks_token_file), or another one")),
-        (Some(&ca), None, Some("it wants a token (jwks_token_file), or another one")),
+        (Some(&ca), Some(&wrong_token), Some("it requires a token, or another one (jwks_token_file)")),
+        (Some(&ca), None, Some("it requires a token, or another one (jwks_token_file)")),
         (Some(&ca), Some(&token), None),
     ] {
         let server = TestServer::configured(|config| {
