@@ -1,4 +1,4 @@
-//! Those who are served meanwhile: a service that calls over one gRPC connection, and TVs that each ask for a code.
+//! Other clients during an attack: a service that calls over one gRPC connection, and TVs that each request a code.
 
 use std::{
     net::SocketAddr,
@@ -21,7 +21,7 @@ use crate::{
 
 const DEVICE_INFO: &str = "eyJtb2RlbCI6IkFGVE1NIiwib3NOYW1lIjoiQW5kcm9pZCJ9";
 
-/// Calls without end, none of which may fail.
+/// Continuous calls, none of which may fail.
 pub struct Bystander {
     stop: Arc<AtomicBool>,
     rounds: Arc<AtomicUsize>,
@@ -29,7 +29,7 @@ pub struct Bystander {
 }
 
 impl Bystander {
-    /// Begins to call.
+    /// Starts the calls.
     pub async fn of(target: &Target) -> Self {
         let (stop, rounds) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
         let service = RawChannel::over(connect(target.grpc).await).await.expect("speaks HTTP/2");
@@ -40,19 +40,19 @@ impl Bystander {
         bystander
     }
 
-    /// Waits until everybody has been served once more.
+    /// Waits until each client has been served once more.
     pub async fn wait_for_round(&self) {
-        // One may be half over.
+        // A round may be in progress, so that two must pass.
         let next = self.rounds.load(Relaxed) + 2;
         while self.rounds.load(Relaxed) < next && !self.calling.is_finished() {
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
     }
 
-    /// Ends; gives how long each call took, in order.
+    /// Stops the calls and returns their durations, sorted.
     pub async fn finish(self) -> Vec<Duration> {
         self.stop.store(true, Relaxed);
-        self.calling.await.expect("everybody was served")
+        self.calling.await.expect("every call was served")
     }
 }
 
@@ -66,7 +66,7 @@ async fn call_on(
     let mut durations = Vec::new();
     while !stop.load(Relaxed) {
         let begin = now();
-        service.codes().create_registration_code(create()).await.expect("is served");
+        service.codes().create_registration_code(create()).await.expect("served");
         durations.push(now() - begin);
         let device = rounds.load(Relaxed);
         let begin = now();
@@ -75,11 +75,11 @@ async fn call_on(
             .header("x-device-info", DEVICE_INFO)
             .send_over(connect(rest).await)
             .await
-            .expect("is served")
+            .expect("served")
             .json(201);
         durations.push(now() - begin);
         rounds.fetch_add(1, Relaxed);
-        // No more than a client may.
+        // Stays within the rate limits of a client.
         tokio::time::sleep(Duration::from_millis(25)).await;
     }
     durations.sort_unstable();
@@ -90,11 +90,11 @@ async fn call_on(
 async fn connect(address: SocketAddr) -> TcpStream {
     let socket = TcpSocket::new_v4().expect("a socket");
     socket.bind(([127, 0, 0, 2], 0).into()).expect("an address of this machine");
-    socket.set_nodelay(true).expect("can");
+    socket.set_nodelay(true).expect("sets the option");
     socket.connect(address).await.expect("connects")
 }
 
-#[expect(clippy::disallowed_methods, reason = "how long others wait is a figure of the table")]
+#[expect(clippy::disallowed_methods, reason = "the table shows the latency of other clients")]
 fn now() -> Instant {
     Instant::now()
 }

@@ -1,4 +1,4 @@
-//! Frames without number, over one connection.
+//! Floods of frames over one connection.
 
 use h2::Reason;
 
@@ -7,23 +7,23 @@ use crate::{
     target::Faces,
 };
 
-/// A call with one small answer.
+/// A call with one small response.
 pub const UNARY: &str = "passbridge.v1.DeviceInfoService/HashIdentifier";
 
-/// A call that goes on until its client has said all.
+/// A call that continues until the client ends its stream.
 pub const STREAM: &str = "passbridge.v1.TempPassService/BatchResetTempPass";
 
-/// More than any limit lets through.
+/// More frames than any limit allows.
 const MANY: u32 = 100_000;
 
-/// The largest window, and the largest step of one (RFC 9113, section 6.9.1).
+/// The largest window and the largest increment (RFC 9113, section 6.9.1).
 const WINDOW_MAX: u32 = (1 << 31) - 1;
 
 const fn stream(number: u32) -> u32 {
     2 * number + 1
 }
 
-/// What the client learns of the end of a connection over which it sends this again and again.
+/// Sends these frames repeatedly and returns how the connection ended.
 fn flood(faces: Faces, add: impl FnMut(&mut Peer, u32)) -> crate::peer::End {
     let mut peer = Peer::begin(faces.grpc, &[]);
     let reading = peer.reading();
@@ -32,21 +32,21 @@ fn flood(faces: Faces, add: impl FnMut(&mut Peer, u32)) -> crate::peer::End {
     reading.end()
 }
 
-/// The same, where the server must have said goodbye.
+/// Floods a server that must send GOAWAY with this reason.
 fn cut_off(faces: Faces, reason: Reason, add: impl FnMut(&mut Peer, u32)) -> String {
     let end = flood(faces, add);
-    assert!(end.is_goodbye(reason), "{end}");
+    assert!(end.is_go_away(reason), "{end}");
     end.to_string()
 }
 
-/// The same, where the server takes it all.
-fn taken(faces: Faces, add: impl FnMut(&mut Peer, u32)) -> String {
+/// Floods a server that must accept everything.
+fn accepted(faces: Faces, add: impl FnMut(&mut Peer, u32)) -> String {
     let end = flood(faces, add);
     assert!(end.go_away.is_none_or(|reason| reason == 0) && end.resets.is_empty(), "{end}");
     "accepted".to_owned()
 }
 
-/// The same, where nothing is read of what the server has to send back.
+/// Floods a server without reading what it sends.
 fn unread(faces: Faces, mut add: impl FnMut(&mut Peer)) -> String {
     let mut peer = Peer::begin(faces.grpc, &[]);
     peer.flood(u32::MAX, |peer, _| add(peer));
@@ -65,7 +65,7 @@ pub fn rapid_reset(faces: Faces) -> String {
 pub fn server_made_resets(faces: Faces) -> String {
     cut_off(faces, Reason::ENHANCE_YOUR_CALM, |peer, number| {
         peer.head(stream(number), STREAM, 0);
-        // More room than there can be.
+        // A window larger than allowed.
         peer.frame(Kind::WindowUpdate, 0, stream(number), &WINDOW_MAX.to_be_bytes());
     })
 }
@@ -79,7 +79,7 @@ pub fn continuation(faces: Faces) -> String {
 }
 
 pub fn hpack_bomb(faces: Faces) -> String {
-    // A field that goes into the table (RFC 7541, section 6.2.1), and then its index again and again.
+    // A field that is added to the table (RFC 7541, section 6.2.1), then its index repeatedly.
     let mut bomb = literal("x-odd", &[b'a'; 3_900]);
     bomb[0] = 0x40;
     bomb.extend([0x80 | 62; 12_000]);
@@ -105,7 +105,7 @@ pub fn streams(faces: Faces) -> String {
 }
 
 pub fn settings(faces: Faces) -> String {
-    taken(faces, |peer, number| peer.settings(&[(Setting::HeaderTableSize, number)]))
+    accepted(faces, |peer, number| peer.settings(&[(Setting::HeaderTableSize, number)]))
 }
 
 pub fn settings_unread(faces: Faces) -> String {
@@ -113,7 +113,7 @@ pub fn settings_unread(faces: Faces) -> String {
 }
 
 pub fn pings(faces: Faces) -> String {
-    taken(faces, |peer, _| peer.frame(Kind::Ping, 0, 0, &[0; 8]))
+    accepted(faces, |peer, _| peer.frame(Kind::Ping, 0, 0, &[0; 8]))
 }
 
 pub fn pings_unread(faces: Faces) -> String {
@@ -121,7 +121,7 @@ pub fn pings_unread(faces: Faces) -> String {
 }
 
 pub fn ping_acknowledgements(faces: Faces) -> String {
-    taken(faces, |peer, _| peer.frame(Kind::Ping, ACK, 0, &[0; 8]))
+    accepted(faces, |peer, _| peer.frame(Kind::Ping, ACK, 0, &[0; 8]))
 }
 
 pub fn settings_acknowledgements(faces: Faces) -> String {
@@ -129,11 +129,11 @@ pub fn settings_acknowledgements(faces: Faces) -> String {
 }
 
 pub fn priorities(faces: Faces) -> String {
-    taken(faces, |peer, number| peer.frame(Kind::Priority, 0, stream(number), &[0, 0, 0, 0, 16]))
+    accepted(faces, |peer, number| peer.frame(Kind::Priority, 0, stream(number), &[0, 0, 0, 0, 16]))
 }
 
 pub fn window_updates(faces: Faces) -> String {
-    taken(faces, |peer, _| peer.frame(Kind::WindowUpdate, 0, 0, &1u32.to_be_bytes()))
+    accepted(faces, |peer, _| peer.frame(Kind::WindowUpdate, 0, 0, &1u32.to_be_bytes()))
 }
 
 pub fn window_overflow(faces: Faces) -> String {

@@ -1,4 +1,4 @@
-//! Handshakes that are never finished.
+//! TLS handshakes that are never finished.
 
 use std::{
     io::{Read, Write},
@@ -16,13 +16,13 @@ use crate::{
     target::Target,
 };
 
-/// As many as a listener has under way at once.
+/// As many handshakes as a listener has in progress at once.
 const HALF_OPEN: usize = 1_000;
 
-/// The beginning of a handshake's first record (RFC 8446, section 5.1).
+/// The start of a handshake's first record (RFC 8446, section 5.1).
 const BEGINNING: &[u8] = &[22, 3, 1, 2, 0];
 
-/// A server that speaks TLS on both faces.
+/// A server with TLS on both faces.
 fn target(authority: &Authority) -> Target {
     let folder = tempfile::tempdir().expect("a folder");
     let tls = authority.server().written_to(folder.path());
@@ -64,11 +64,12 @@ async fn a_thousand_unfinished_handshakes_do_not_block_others() {
         .into_iter()
         .flat_map(|address| (0..HALF_OPEN).map(move |_| half_open(address)))
         .collect();
-    until("the server has them all", async || target.connections() >= 2 * HALF_OPEN as u64).await;
+    until("the server has accepted all handshakes", async || target.connections() >= 2 * HALF_OPEN as u64)
+        .await;
     assert_both_faces_serve(&target, &client).await;
     target.wait_for_connections(1).await;
     for mut stream in held {
-        // Closed, in whichever way.
+        // An error also means that the connection is closed.
         assert!(!stream.read(&mut [0]).is_ok_and(|length| length > 0));
     }
 }

@@ -1,4 +1,4 @@
-//! Clients that hold what they have: connections, calls, answers.
+//! Clients that hold resources: connections, calls, responses.
 
 use std::time::Duration;
 
@@ -10,19 +10,19 @@ use crate::{
     target::Faces,
 };
 
-/// As many calls as a connection may have at once.
+/// The maximum number of concurrent calls of a connection.
 const CALLS: u32 = 1_000;
 
-/// How many connections hold something.
+/// The number of connections that hold resources.
 const CONNECTIONS: usize = 1_000;
 
-/// A call whose answer is hundreds of times as long as its request.
-const TALKATIVE: &str = "grpc.reflection.v1.ServerReflection/ServerReflectionInfo";
+/// A call whose response is hundreds of times larger than its request.
+const LARGE_RESPONSE: &str = "grpc.reflection.v1.ServerReflection/ServerReflectionInfo";
 
 /// `file_containing_symbol` (field 4)
 const SYMBOL: &[u8] = b"\x22\x25passbridge.v1.RegistrationCodeService";
 
-/// A request of which nothing is wrong: `value` (field 1)
+/// A valid request: `value` (field 1)
 const VALUE: &[u8] = b"\x0a\x01a";
 
 const PAUSE: Duration = Duration::from_millis(50);
@@ -45,26 +45,26 @@ pub fn one_byte_windows(faces: Faces) -> String {
     end.to_string()
 }
 
-/// Makes the server have much to say.
-fn talkative(faces: Faces) -> Peer {
+/// Makes calls with large responses.
+fn with_large_responses(faces: Faces) -> Peer {
     let most = (1 << 31) - 1;
     let mut peer = Peer::begin(faces.grpc, &[(Setting::InitialWindowSize, most)]);
     peer.frame(Kind::WindowUpdate, 0, 0, &(most - 65_535).to_be_bytes());
-    peer.flood(CALLS, |peer, number| peer.call(2 * number + 1, TALKATIVE, SYMBOL));
+    peer.flood(CALLS, |peer, number| peer.call(2 * number + 1, LARGE_RESPONSE, SYMBOL));
     peer
 }
 
 pub fn answers_unread(faces: Faces) -> String {
-    let mut peer = talkative(faces);
-    while asks_on(&mut peer) {}
+    let mut peer = with_large_responses(faces);
+    while ping(&mut peer) {}
     let end = peer.end();
     assert!(end.is_closed, "{end}");
     end.to_string()
 }
 
 pub fn answers_read_byte_by_byte(faces: Faces) -> String {
-    let mut peer = talkative(faces);
-    while asks_on(&mut peer) && peer.read_byte() {}
+    let mut peer = with_large_responses(faces);
+    while ping(&mut peer) && peer.read_byte() {}
     let end = peer.end();
     assert!(end.is_closed, "{end}");
     end.to_string()
@@ -73,22 +73,22 @@ pub fn answers_read_byte_by_byte(faces: Faces) -> String {
 pub fn silence(faces: Faces) -> String {
     let mut peer = Peer::begin(faces.grpc, &[]);
     let reading = peer.reading();
-    // A call, so that it is not for idling that the connection ends.
+    // The open call keeps the idle timeout from closing the connection.
     peer.head(1, STREAM, 0);
     peer.send();
     let end = reading.end();
-    assert!(end.is_goodbye(Reason::NO_ERROR), "{end}");
+    assert!(end.is_go_away(Reason::NO_ERROR), "{end}");
     end.to_string()
 }
 
 pub fn headers_in_drops(faces: Faces) -> String {
     let mut peers: Vec<_> = (0..CONNECTIONS).map(|_| Peer::begin(faces.grpc, &[])).collect();
     for peer in &mut peers {
-        // Of a thousand bytes none comes.
+        // None of the announced thousand bytes is sent yet.
         peer.head_of_frame(1_000, Kind::Headers, 0, 1);
         peer.send();
     }
-    // To each, not only to the first that is open.
+    // Sends a byte to every connection, not only to the first open one.
     while peers.iter_mut().filter_map(|peer| peer.send_byte().then_some(())).count() > 0 {
         std::thread::sleep(PAUSE);
     }
@@ -102,7 +102,7 @@ pub fn message_in_drops(faces: Faces) -> String {
     let reading = peer.reading();
     peer.head(1, UNARY, 0);
     peer.frame(Kind::Data, 0, 1, &[0, 0, 0, 0, 200]);
-    // For as long as the server has no answer; then its reset is one.
+    // Sends until the server responds; a reset also counts.
     for _ in 0..150 {
         peer.frame(Kind::Data, 0, 1, b"a");
         peer.send();
@@ -113,8 +113,8 @@ pub fn message_in_drops(faces: Faces) -> String {
     format!("DEADLINE_EXCEEDED, {end}")
 }
 
-/// Says something that is to be answered, while the server listens.
-fn asks_on(peer: &mut Peer) -> bool {
+/// Sends a PING; returns whether the server still accepts data.
+fn ping(peer: &mut Peer) -> bool {
     std::thread::sleep(PAUSE);
     peer.frame(Kind::Ping, 0, 0, &[0; 8]);
     peer.send()

@@ -1,7 +1,7 @@
-//! What strangers send to bring a server down, against the real program while others are served. Each attack must come to
-//! the end that is written here, its connections must be gone, and nobody else may have failed meanwhile.
+//! Denial-of-service attacks on the real program while other clients are served. Each attack must have its stated outcome,
+//! its connections must be closed, and no call of another client may fail meanwhile.
 //!
-//! `cargo test --release --test attacks -- --ignored --nocapture` runs them one by one and prints the table that is in
+//! `cargo test --release --test attacks -- --ignored --nocapture` runs them one by one and prints the table in
 //! `docs/security.md`.
 
 #![forbid(unsafe_code)]
@@ -20,17 +20,17 @@ use bystander::Bystander;
 use support::{raw::RawChannel, request::create};
 use target::{Attack, Target};
 
-/// That a server withstands an attack.
-async fn withstood(attack: Attack) {
+/// Asserts that a server withstands an attack.
+async fn assert_withstands(attack: Attack) {
     let target = Target::start();
     let bystander = Bystander::of(&target).await;
     let before = target.connections();
     let faces = target.faces();
     let attacked = tokio::task::spawn_blocking(move || attack(faces));
-    // As long as the attack may last.
+    // The other clients must be served during the attack.
     bystander.wait_for_round().await;
-    attacked.await.expect("it comes to its end");
-    // A TV that is just being served has one too.
+    attacked.await.expect("the attack ends");
+    // A TV that is being served has a connection too.
     target.wait_for_connections(before.max(2)).await;
     bystander.wait_for_round().await;
     bystander.finish().await;
@@ -40,46 +40,46 @@ async fn withstood(attack: Attack) {
 async fn the_only_slot_held_by_a_client_that_reads_nothing_becomes_free() {
     let target = Target::without_token(|program| program.env("PASSBRIDGE_GRPC__MAX_CONNECTIONS", "1"));
     let faces = target.faces();
-    tokio::task::spawn_blocking(move || flood::pings_unread(faces)).await.expect("it comes to its end");
+    tokio::task::spawn_blocking(move || flood::pings_unread(faces)).await.expect("the attack ends");
     let next = RawChannel::connect(target.grpc).await;
-    next.codes().create_registration_code(create()).await.expect("is served");
+    next.codes().create_registration_code(create()).await.expect("served");
 }
 
 macro_rules! withstands {
     ($($attack:path => $name:ident,)*) => {$(
         #[tokio::test]
         async fn $name() {
-            withstood($attack).await;
+            assert_withstands($attack).await;
         }
     )*};
 }
 
 withstands! {
-    flood::rapid_reset => a_client_that_resets_its_calls_at_once_is_sent_away,
-    flood::server_made_resets => a_client_that_has_the_server_reset_its_calls_is_sent_away,
-    flood::continuation => headers_without_end_are_not_waited_for,
-    flood::hpack_bomb => headers_that_unpack_to_too_much_are_refused,
-    flood::empty_frames => frames_with_nothing_in_them_are_not_taken_without_end,
-    flood::streams => a_client_that_opens_streams_without_end_is_sent_away,
-    flood::settings => settings_without_end_harm_nobody,
-    flood::settings_unread => a_client_that_reads_no_acknowledgement_is_let_go,
-    flood::settings_acknowledgements => acknowledgements_of_settings_that_nobody_sent_are_an_error,
-    flood::pings => pings_without_end_harm_nobody,
-    flood::pings_unread => a_client_that_reads_no_ping_s_answer_is_let_go,
-    flood::ping_acknowledgements => answers_to_pings_that_nobody_sent_harm_nobody,
-    flood::priorities => priorities_without_end_harm_nobody,
-    flood::window_updates => window_updates_without_end_harm_nobody,
-    flood::window_overflow => a_window_that_overflows_is_an_error,
-    holder::zero_windows => answers_for_which_a_client_makes_no_room_are_reset,
-    holder::one_byte_windows => a_client_that_makes_room_for_one_byte_is_let_go,
-    holder::answers_unread => a_client_that_reads_no_answer_is_let_go,
-    holder::answers_read_byte_by_byte => a_client_that_reads_a_byte_now_and_then_is_let_go,
-    holder::silence => a_client_that_answers_no_ping_is_let_go,
-    holder::headers_in_drops => a_thousand_clients_that_send_headers_in_drops_keep_no_tv_from_its_code,
-    holder::message_in_drops => a_message_that_comes_in_drops_is_not_waited_for,
-    rest::smuggling => requests_that_could_be_taken_apart_in_two_ways_are_refused,
-    rest::headers_in_drops => a_slow_loris_of_a_thousand_connections_keeps_no_tv_from_its_code,
-    rest::body_in_drops => a_thousand_bodies_that_come_in_drops_keep_no_tv_from_its_code,
-    rest::answers_unread => a_client_of_rest_that_reads_nothing_is_let_go,
-    rest::gzip_bombs => a_body_that_unpacks_to_too_much_is_refused,
+    flood::rapid_reset => rapid_resets_close_the_connection,
+    flood::server_made_resets => server_made_resets_close_the_connection,
+    flood::continuation => endless_continuation_frames_close_the_connection,
+    flood::hpack_bomb => an_hpack_bomb_closes_the_connection,
+    flood::empty_frames => endless_empty_frames_close_the_connection,
+    flood::streams => endless_streams_close_the_connection,
+    flood::settings => many_settings_are_harmless,
+    flood::settings_unread => unread_settings_acknowledgements_close_the_connection,
+    flood::settings_acknowledgements => unsolicited_settings_acknowledgements_are_a_protocol_error,
+    flood::pings => many_pings_are_harmless,
+    flood::pings_unread => unread_ping_responses_close_the_connection,
+    flood::ping_acknowledgements => unsolicited_ping_responses_are_harmless,
+    flood::priorities => many_priority_frames_are_harmless,
+    flood::window_updates => many_window_updates_are_harmless,
+    flood::window_overflow => a_window_overflow_is_a_flow_control_error,
+    holder::zero_windows => responses_blocked_by_an_empty_window_are_reset,
+    holder::one_byte_windows => a_window_of_one_byte_closes_the_connection,
+    holder::answers_unread => unread_responses_close_the_connection,
+    holder::answers_read_byte_by_byte => reading_byte_by_byte_closes_the_connection,
+    holder::silence => an_unanswered_keepalive_ping_closes_the_connection,
+    holder::headers_in_drops => a_thousand_slow_grpc_headers_do_not_block_others,
+    holder::message_in_drops => a_slow_message_exceeds_its_deadline,
+    rest::smuggling => ambiguous_request_framing_is_refused,
+    rest::headers_in_drops => a_slow_loris_of_a_thousand_connections_does_not_block_others,
+    rest::body_in_drops => a_thousand_slow_bodies_do_not_block_others,
+    rest::answers_unread => unread_rest_responses_close_the_connection,
+    rest::gzip_bombs => a_gzip_bomb_is_refused,
 }

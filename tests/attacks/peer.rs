@@ -1,4 +1,4 @@
-//! A client of HTTP/2 that sends whichever frames it is told to (RFC 9113), on a thread of its own.
+//! An HTTP/2 client that sends arbitrary frames (RFC 9113), on its own thread.
 
 use std::{
     collections::BTreeMap,
@@ -13,7 +13,7 @@ use h2::Reason;
 
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
-/// How long to wait for what must come; only a failing test ever waits so long.
+/// The timeout of reads and writes. Only a failing test waits this long.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 pub const END_STREAM: u8 = 1;
@@ -39,45 +39,45 @@ pub enum Setting {
     InitialWindowSize = 4,
 }
 
-/// A connection on which what comes is read by nobody, until it has ended.
+/// A connection that reads nothing until `end` or `reading` is called.
 pub struct Peer {
     stream: TcpStream,
     sent: Vec<u8>,
 }
 
-/// How a connection came to its end, as its client saw it.
+/// How a connection ended, as its client saw it.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct End {
-    /// The server's last goodbye.
+    /// The error code of the server's last GOAWAY.
     pub go_away: Option<u32>,
     /// The streams that the server reset, by reason.
     pub resets: BTreeMap<u32, usize>,
-    /// How many times an answer began or ended.
+    /// The number of HEADERS frames: starts and ends of responses.
     pub headers: usize,
-    /// Whether the server closed it.
+    /// Whether the server closed the connection.
     pub is_closed: bool,
 }
 
 impl Peer {
-    /// Connects and begins, with these settings.
+    /// Connects and sends the preface with these settings.
     pub fn begin(address: SocketAddr, settings: &[(Setting, u32)]) -> Self {
         let stream = TcpStream::connect(address).expect("connects");
-        stream.set_nodelay(true).expect("can");
-        stream.set_read_timeout(Some(PATIENCE)).expect("can");
-        stream.set_write_timeout(Some(PATIENCE)).expect("can");
+        stream.set_nodelay(true).expect("sets the option");
+        stream.set_read_timeout(Some(PATIENCE)).expect("sets the option");
+        stream.set_write_timeout(Some(PATIENCE)).expect("sets the option");
         let mut peer = Self { stream, sent: PREFACE.to_vec() };
         peer.settings(settings);
         peer.send();
         peer
     }
 
-    /// Adds a frame to what is sent next.
+    /// Adds a frame to the next write.
     pub fn frame(&mut self, kind: Kind, flags: u8, stream: u32, payload: &[u8]) {
         self.head_of_frame(payload.len(), kind, flags, stream);
         self.sent.extend_from_slice(payload);
     }
 
-    /// Adds the head of a frame of so many bytes.
+    /// Adds the header of a frame of this length.
     pub fn head_of_frame(&mut self, length: usize, kind: Kind, flags: u8, stream: u32) {
         let length = u32::try_from(length).expect("fits").to_be_bytes();
         self.sent.extend_from_slice(&length[1..]);
@@ -85,7 +85,7 @@ impl Peer {
         self.sent.extend_from_slice(&stream.to_be_bytes());
     }
 
-    /// Sends one byte, of whatever; says whether the server still takes it.
+    /// Sends one byte; returns whether the server still accepts it.
     pub fn send_byte(&mut self) -> bool {
         self.sent.push(b'a');
         self.send()
@@ -100,18 +100,18 @@ impl Peer {
         self.frame(Kind::Settings, 0, 0, &payload);
     }
 
-    /// The head of a gRPC call.
+    /// Adds the HEADERS frame of a gRPC call.
     pub fn head(&mut self, stream: u32, method: &str, flags: u8) {
         self.frame(Kind::Headers, flags | END_HEADERS, stream, &head(method));
     }
 
-    /// A gRPC call, whole.
+    /// Adds a complete gRPC call.
     pub fn call(&mut self, stream: u32, method: &str, message: &[u8]) {
         self.head(stream, method, 0);
         self.message(stream, message, END_STREAM);
     }
 
-    /// A message of a gRPC call.
+    /// Adds a message of a gRPC call.
     pub fn message(&mut self, stream: u32, message: &[u8], flags: u8) {
         let mut payload = vec![0];
         payload.extend_from_slice(&u32::try_from(message.len()).expect("fits").to_be_bytes());
@@ -119,14 +119,14 @@ impl Peer {
         self.frame(Kind::Data, flags, stream, &payload);
     }
 
-    /// Sends what was added; says whether the server still takes it.
+    /// Sends the added frames; returns whether the server still accepts data.
     pub fn send(&mut self) -> bool {
         let sent = self.stream.write_all(&self.sent);
         self.sent.clear();
         sent.is_ok()
     }
 
-    /// Sends what `add` adds, again and again until the server takes no more of it; at most so many times.
+    /// Sends what `add` adds until the server accepts no more, at most this many times.
     pub fn flood(&mut self, times: u32, mut add: impl FnMut(&mut Self, u32)) {
         for number in 0..times {
             add(self, number);
@@ -138,30 +138,30 @@ impl Peer {
         self.send();
     }
 
-    /// Reads from now on, beside what is sent.
+    /// Reads from now on, concurrently with writes.
     pub fn reading(&self) -> Reading {
         let mut stream = self.stream.try_clone().expect("a handle");
         Reading(std::thread::spawn(move || read(&mut stream)))
     }
 
-    /// Reads what there is until the server has closed the connection.
+    /// Reads until the server closes the connection.
     pub fn end(mut self) -> End {
         read(&mut self.stream)
     }
 
-    /// Sends nothing any more.
+    /// Closes the write side.
     pub fn finish(&self) {
-        // The server may have been quicker.
+        // The server may have closed it first.
         let _ = self.stream.shutdown(Shutdown::Write);
     }
 
-    /// Reads one byte; says whether one came.
+    /// Reads one byte; returns whether there was one.
     pub fn read_byte(&mut self) -> bool {
         self.stream.read_exact(&mut [0]).is_ok()
     }
 }
 
-/// What is read beside what is sent.
+/// A reader that runs concurrently with writes.
 pub struct Reading(JoinHandle<End>);
 
 impl Reading {
@@ -171,12 +171,12 @@ impl Reading {
 }
 
 impl End {
-    /// Whether the server said goodbye for this reason, and closed the connection.
-    pub fn is_goodbye(&self, reason: Reason) -> bool {
+    /// Returns whether the server sent GOAWAY with this reason and closed the connection.
+    pub fn is_go_away(&self, reason: Reason) -> bool {
         self.is_closed && self.go_away == Some(reason.into())
     }
 
-    /// How many streams the server reset for this reason.
+    /// The number of streams that the server reset for this reason.
     pub fn resets_for(&self, reason: Reason) -> usize {
         self.resets.get(&reason.into()).copied().unwrap_or_default()
     }
@@ -193,7 +193,7 @@ impl fmt::Display for End {
     }
 }
 
-/// The head of a gRPC call, in HPACK's plainest form (RFC 7541, section 6.2.2).
+/// The header block of a gRPC call, without HPACK indexing (RFC 7541, section 6.2.2).
 fn head(method: &str) -> Vec<u8> {
     let path = format!("/{method}");
     let fields = [
@@ -207,7 +207,7 @@ fn head(method: &str) -> Vec<u8> {
     fields.iter().flat_map(|(name, value)| literal(name, value.as_bytes())).collect()
 }
 
-/// A field that goes into no table.
+/// A literal field without indexing.
 pub fn literal(name: &str, value: &[u8]) -> Vec<u8> {
     let mut field = vec![0];
     for part in [name.as_bytes(), value] {
@@ -217,17 +217,17 @@ pub fn literal(name: &str, value: &[u8]) -> Vec<u8> {
     field
 }
 
-/// A length of seven bits and more (RFC 7541, section 5.1).
+/// A length with a 7-bit prefix (RFC 7541, section 5.1).
 pub fn length(length: usize, field: &mut Vec<u8>) {
     match length.checked_sub(127) {
-        None => field.push(u8::try_from(length).expect("is small")),
+        None => field.push(u8::try_from(length).expect("fits")),
         Some(mut rest) => {
             field.push(127);
             while rest >= 128 {
-                field.push(u8::try_from(rest % 128).expect("is small") | 128);
+                field.push(u8::try_from(rest % 128).expect("fits") | 128);
                 rest /= 128;
             }
-            field.push(u8::try_from(rest).expect("is small"));
+            field.push(u8::try_from(rest).expect("fits"));
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What is sent to the REST face, which speaks HTTP/1.1.
+//! Attacks on the REST face over HTTP/1.1.
 
 use std::{
     io::{ErrorKind, Read, Write},
@@ -13,7 +13,7 @@ use crate::target::{Faces, PATIENCE};
 const CONNECTIONS: usize = 1_000;
 const PAUSE: Duration = Duration::from_millis(50);
 
-/// Requests that a proxy and a server could take apart in different places (RFC 9112, section 11.2).
+/// Requests that a proxy and a server could frame differently (RFC 9112, section 11.2).
 const SMUGGLED: [(&str, &str); 11] = [
     ("two lengths", "content-length: 4\r\ncontent-length: 5\r\n\r\nAAAA"),
     ("a list of lengths", "content-length: 4, 5\r\n\r\nAAAA"),
@@ -21,8 +21,8 @@ const SMUGGLED: [(&str, &str); 11] = [
     ("a length and chunks", "content-length: 4\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n"),
     ("chunks, twice", "transfer-encoding: chunked, chunked\r\n\r\n0\r\n\r\n"),
     ("chunks, not last", "transfer-encoding: chunked, identity\r\n\r\n0\r\n\r\n"),
-    ("another coding than chunks", "transfer-encoding: xchunked\r\n\r\n0\r\n\r\n"),
-    ("a name with a space behind it", "content-length : 4\r\n\r\nAAAA"),
+    ("a coding other than chunks", "transfer-encoding: xchunked\r\n\r\n0\r\n\r\n"),
+    ("a space after a field name", "content-length : 4\r\n\r\nAAAA"),
     ("a folded line", "x-odd: a\r\n content-length: 4\r\n\r\nAAAA"),
     ("a zero byte", "x-odd: a\0b\r\n\r\n"),
     ("a chunk's length that overflows", "transfer-encoding: chunked\r\n\r\n10000000000000000\r\nA"),
@@ -30,12 +30,12 @@ const SMUGGLED: [(&str, &str); 11] = [
 
 fn connect(faces: Faces) -> TcpStream {
     let stream = TcpStream::connect(faces.rest).expect("connects");
-    stream.set_read_timeout(Some(PATIENCE)).expect("can");
-    stream.set_write_timeout(Some(PATIENCE)).expect("can");
+    stream.set_read_timeout(Some(PATIENCE)).expect("sets the option");
+    stream.set_write_timeout(Some(PATIENCE)).expect("sets the option");
     stream
 }
 
-/// The status of what comes back, and whether the server closed the connection then.
+/// The status of the response, and whether the server then closed the connection.
 fn answer(mut stream: TcpStream) -> (Option<u16>, bool) {
     let mut answer = Vec::new();
     let is_closed = match stream.read_to_end(&mut answer) {
@@ -47,7 +47,7 @@ fn answer(mut stream: TcpStream) -> (Option<u16>, bool) {
     (status, is_closed)
 }
 
-/// Sends a byte to each again and again until the server has closed them all.
+/// Sends bytes to every connection until the server has closed all of them.
 fn trickle(streams: &mut [TcpStream]) {
     while streams.iter_mut().filter_map(|stream| stream.write_all(b"a").ok()).count() > 0 {
         std::thread::sleep(PAUSE);
@@ -104,7 +104,7 @@ pub fn gzip_bombs(faces: Faces) -> String {
             bomb.len()
         );
         stream.write_all(head.as_bytes()).expect("accepted");
-        // The server may have had enough.
+        // The server may already have closed the connection.
         let _ = stream.write_all(&bomb);
         let (status, _) = answer(stream);
         assert_eq!(status, Some(413));

@@ -64,7 +64,7 @@ async fn the_table() {
     }
 }
 
-/// The 99th percentile of how long others' calls took while this was done again and again.
+/// The 99th percentile of the duration of other clients' calls while `work` runs repeatedly.
 async fn p99<T: Send + 'static>(target: &Target, work: impl Fn() -> T + Send + 'static) -> (Duration, T) {
     let bystander = Bystander::of(target).await;
     let enough = Arc::new(AtomicBool::new(false));
@@ -76,12 +76,12 @@ async fn p99<T: Send + 'static>(target: &Target, work: impl Fn() -> T + Send + '
         }
         done
     });
-    // Enough of them for a percentile.
+    // Enough calls for a percentile.
     for _ in 0..50 {
         bystander.wait_for_round().await;
     }
     enough.store(true, Relaxed);
-    let done = working.await.expect("comes to its end");
+    let done = working.await.expect("the attack ends");
     let durations = bystander.finish().await;
     (durations[durations.len() * 99 / 100], done)
 }
@@ -93,11 +93,11 @@ fn memory(target: &Target) -> u64 {
 
 fn resident(process: u32) -> u64 {
     let status = fs::read_to_string(format!("/proc/{process}/status")).expect("runs");
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("is told");
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("has VmRSS");
     line.trim().trim_end_matches(" kB").parse::<u64>().expect("a number") / 1_000
 }
 
-/// Looks at the memory again and again.
+/// Samples the memory periodically.
 struct MemoryWatch {
     most: Arc<AtomicU64>,
     stop: Arc<AtomicBool>,

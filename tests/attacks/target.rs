@@ -1,4 +1,4 @@
-//! The server that is attacked: the real program, a process of its own.
+//! The attacked server: the real program in its own process.
 
 use std::{net::SocketAddr, time::Duration};
 
@@ -7,7 +7,7 @@ use tempfile::TempDir;
 
 use crate::support::server_process::{Program, ServerProcess, until};
 
-/// Short times, so that what has to end does; and a budget for an address that holds nothing up, so that the rest has to.
+/// Short timeouts, so that attacks end soon, and an address limit too high to stop attacks, so that the other limits must.
 const CONFIGURATION: [(&str, &str); 10] = [
     ("GRPC__KEEPALIVE_INTERVAL", "2s"),
     ("GRPC__KEEPALIVE_TIMEOUT", "5s"),
@@ -21,17 +21,17 @@ const CONFIGURATION: [(&str, &str); 10] = [
     ("REST__ADDRESS_LIMIT__BURST", "1000000"),
 ];
 
-/// Where a server's faces are.
+/// The addresses of a server's faces.
 #[derive(Debug, Clone, Copy)]
 pub struct Faces {
     pub grpc: SocketAddr,
     pub rest: SocketAddr,
 }
 
-/// Attacks a server until it has come to the end that it must come to; says to which.
+/// Attacks a server, asserts the expected outcome, and returns it.
 pub type Attack = fn(Faces) -> String;
 
-/// A server, and what is needed to call it.
+/// A server, and what calls of it require.
 pub struct Target {
     server: ServerProcess,
     folder: TempDir,
@@ -47,7 +47,7 @@ impl Target {
         Self::without_token(|program| program).with_token()
     }
 
-    /// A server that is configured by more than the times.
+    /// A server with additional configuration and no token.
     pub fn without_token(configure: impl FnOnce(Program) -> Program) -> Self {
         raise_file_limit();
         let folder = tempfile::tempdir().expect("a folder");
@@ -60,7 +60,7 @@ impl Target {
         Self { server, folder, grpc, rest, token: String::new() }
     }
 
-    /// Where its faces are.
+    /// The addresses of its faces.
     pub fn faces(&self) -> Faces {
         Faces { grpc: self.grpc, rest: self.rest }
     }
@@ -76,29 +76,29 @@ impl Target {
         self
     }
 
-    /// How many connections are open, on both faces.
+    /// The number of open connections of both faces.
     pub fn connections(&self) -> u64 {
         let (_, page) = self.server.page("/metrics");
         let counts = page.lines().filter_map(|line| line.strip_prefix("passbridge_connections{"));
         counts.filter_map(|line| line.rsplit(' ').next()?.parse::<u64>().ok()).sum()
     }
 
-    /// Waits until so many connections are open, at most.
+    /// Waits until at most this many connections are open.
     pub async fn wait_for_connections(&self, most: u64) {
-        until("the end of the attacker's connections", async || self.connections() <= most).await;
+        until("the attacker's connections are closed", async || self.connections() <= most).await;
     }
 
-    /// The process.
+    /// The process id.
     pub fn id(&self) -> u32 {
         self.server.id()
     }
 }
 
-/// A thousand connections have two ends each here.
+/// Raises the limit of open files: both ends of a thousand connections are on this machine.
 fn raise_file_limit() {
     let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
-    setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum }).expect("may be raised");
+    setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum }).expect("raises the limit");
 }
 
-/// Long enough for a server to be done with what came.
+/// Long enough for a server to process everything it received.
 pub const PATIENCE: Duration = Duration::from_secs(60);

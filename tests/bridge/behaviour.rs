@@ -1,5 +1,5 @@
-//! The same behaviour over the local backend, v1 and v2. Where they differ, the difference is stated here, as it is in the
-//! table of docs/upstream.md.
+//! Behavior that the local backend, v1 and v2 share. Where they differ, the tests state the difference, as does the table in
+//! docs/upstream.md.
 
 use std::time::Duration;
 
@@ -40,7 +40,7 @@ async fn a_code_is_created_read_and_deleted() {
         let expected = match backend {
             BackendKind::Local => None,
             BackendKind::V1 => Some(true),
-            // It has no word for it: only passbridge forgets the code.
+            // Version 2 cannot delete a code: only passbridge deletes it.
             BackendKind::V2 => Some(false),
         };
         assert_eq!(deleted.into_inner().upstream_deleted, expected, "{backend:?}");
@@ -81,7 +81,7 @@ async fn a_device_without_an_id_gets_one_and_keeps_it() {
         assert_eq!(created.device_id.len(), 36, "a UUID");
         let creates = bridge.provider.calls_to("/reggie").await;
         if backend == BackendKind::V1 {
-            // The documented two calls, of which the second one's code is shown.
+            // The two documented calls. The code of the second one is shown.
             let ids: Vec<_> = creates.iter().filter(|call| call["method"] == "POST").collect();
             assert_eq!(ids.len(), 2, "{creates:?}");
             assert!(ids[0]["query"].as_str().expect("text").contains("deviceId=dummy"));
@@ -100,7 +100,7 @@ async fn a_watch_starts_pending_and_ends_when_the_viewer_has_logged_in() {
         let created = bridge.created().await;
         let mut stream = bridge.watch(&created.code).await;
         match backend {
-            // The login service deletes the code when the login has succeeded.
+            // The login service deletes the code after a successful login.
             BackendKind::Local => {
                 bridge.server.codes().delete_registration_code(delete(&created.code)).await.expect("deletes");
             }
@@ -109,7 +109,7 @@ async fn a_watch_starts_pending_and_ends_when_the_viewer_has_logged_in() {
         let last = bridge.while_time_passes(stream.message()).await.expect("continues").expect("a message");
         assert_eq!(last.registration_code.expect("present").state(), State::Released, "{backend:?}");
         assert_eq!(stream.message().await.expect("ends with OK"), None);
-        // Whatever the upstream still says of it.
+        // Even if the upstream still returns it.
         let read = bridge.server.codes().get_registration_code(get(&created.code)).await;
         refused(read, Code::NotFound, "REGISTRATION_CODE_NOT_FOUND");
     }

@@ -1,8 +1,8 @@
-//! A viewer's browser: it follows the stand-in's pages, the provider's as well as the operator's.
+//! A viewer's browser, which follows the provider's and the operator's pages of the mock provider.
 
 use crate::support::{Bridge, http::call};
 
-/// Goes to a page of the stand-in, and wherever that leads to: the last page, or the first address that is elsewhere.
+/// Opens a page of the mock provider and follows redirects: returns the last page, or the first address elsewhere as an error.
 async fn browse(bridge: &Bridge, method: &str, url: &str, form: &str) -> Result<String, String> {
     let (mut method, mut url, mut form) = (method, url.to_owned(), form.to_owned());
     for _ in 0..10 {
@@ -19,16 +19,16 @@ async fn browse(bridge: &Bridge, method: &str, url: &str, form: &str) -> Result<
         (method, form) = ("GET", String::new());
         url = answer.header("location").to_owned();
     }
-    panic!("it goes in circles");
+    panic!("too many redirects");
 }
 
-/// The operator's page, open in the browser.
+/// The operator's login page, open in the browser.
 pub struct Page {
     action: String,
     state: String,
 }
 
-/// Opens the page where a login begins, which leads to the operator's.
+/// Opens the start page of a login, which redirects to the operator's page.
 pub async fn open(bridge: &Bridge, url: &str) -> Page {
     assert!(url.starts_with(&bridge.provider.url()), "not at the provider: {url}");
     let page = browse(bridge, "GET", url, "").await.expect("the operator's page");
@@ -37,14 +37,14 @@ pub async fn open(bridge: &Bridge, url: &str) -> Page {
 }
 
 impl Page {
-    /// Logs the viewer `ann` in, and says where the browser ends.
+    /// Logs the viewer `ann` in and returns the browser's final address.
     pub async fn submit(self, bridge: &Bridge) -> String {
         let form = format!("RelayState={}&username=ann&password=right", self.state);
-        browse(bridge, "POST", &self.action, &form).await.expect_err("leads back to the page")
+        browse(bridge, "POST", &self.action, &form).await.expect_err("redirects back to the page")
     }
 }
 
-/// Logs the viewer `ann` in, from where a login begins, and says where the browser ends.
+/// Logs the viewer `ann` in, starting at this login URL, and returns the browser's final address.
 pub async fn log_in(bridge: &Bridge, url: &str) -> String {
     open(bridge, url).await.submit(bridge).await
 }

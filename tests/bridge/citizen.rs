@@ -1,4 +1,4 @@
-//! The best-behaved client that the provider has.
+//! passbridge as a well-behaved client: pacing, retries, circuit breaker, deadlines.
 
 use std::time::Duration;
 
@@ -36,7 +36,10 @@ async fn requests_of_a_device_are_paced_and_never_get_429() {
     }
     let calls = bridge.provider.calls_to("/reggie/").await;
     assert_eq!(calls.len(), 15, "{:?}", calls.iter().map(|call| &call["status"]).collect::<Vec<_>>());
-    assert!(calls.iter().all(|call| call["status"] == 201), "what would be refused was waited for here");
+    assert!(
+        calls.iter().all(|call| call["status"] == 201),
+        "calls over the provider's limit wait in passbridge"
+    );
     assert!(calls.iter().all(|call| call["headers"]["x-forwarded-for"] == DEVICE_IP));
 }
 
@@ -65,7 +68,7 @@ async fn a_caller_with_too_short_a_deadline_gets_the_pacing_delay() {
     let status = refused(answer, Code::ResourceExhausted, "UPSTREAM_THROTTLED");
     let retry = tonic_types::StatusExt::get_details_retry_info(&status).expect("present").retry_delay;
     assert_eq!(retry, Some(Duration::from_secs(1)));
-    assert_eq!(bridge.provider.calls_to("/api/v2/").await.len(), 9, "the provider never saw it");
+    assert_eq!(bridge.provider.calls_to("/api/v2/").await.len(), 9, "the call never reaches the provider");
 }
 
 #[tokio::test]
@@ -82,12 +85,15 @@ async fn a_429_is_retried_after_its_delay() {
         let began = bridge.server.clock.now();
         let mut codes = bridge.server.codes();
         let answer = bridge.while_time_passes(codes.create_registration_code(create())).await;
-        answer.expect("creates after a moment");
-        assert!(bridge.server.clock.now().since(began) >= Duration::from_secs(3), "as long as it was told");
+        answer.expect("creates after a delay");
+        assert!(
+            bridge.server.clock.now().since(began) >= Duration::from_secs(3),
+            "waits for the announced delay"
+        );
     }
 }
 
-/// Enough calls that some may be repeated.
+/// Makes enough calls for the retry budget to allow retries.
 async fn warm(bridge: &Bridge) {
     for device in 0..20 {
         bridge.server.created_by(create_from(100 + device)).await;
@@ -107,7 +113,7 @@ async fn a_read_is_retried_and_a_create_is_not() {
         }
         let mut codes = bridge.server.codes();
         let read = bridge.while_time_passes(codes.get_registration_code(get(&created.code))).await;
-        read.expect("reads by its second call");
+        read.expect("the retry succeeds");
         bridge.provider.forget_calls().await;
         let answer = bridge.server.codes().create_registration_code(create_from(1)).await;
         refused(answer, Code::Unavailable, "UPSTREAM_UNAVAILABLE");
@@ -115,7 +121,7 @@ async fn a_read_is_retried_and_a_create_is_not() {
         assert_eq!(
             creates.iter().filter(|call| call["method"] == "POST").count(),
             1,
-            "{backend:?}: it may have been done"
+            "{backend:?}: a create may have been executed"
         );
     }
 }
@@ -135,7 +141,7 @@ async fn retries_do_not_multiply_calls_during_an_outage() {
         bridge.provider.fault(ordered).await;
         bridge.provider.forget_calls().await;
         let callers = 300;
-        // Each of a device of its own, or its pace would keep them back.
+        // Each call is from its own device, because pacing would delay calls of one device.
         let calls = (0..callers).map(|device| {
             let mut codes = bridge.server.codes();
             let request =
@@ -146,7 +152,7 @@ async fn retries_do_not_multiply_calls_during_an_outage() {
         let answers = bridge.while_time_passes(storm).await;
         assert!(answers.iter().all(Result::is_err), "{fault}");
         let made = bridge.provider.calls().await.len();
-        assert!(made * 10 <= callers * 12, "{made} calls for {callers} callers of {fault}");
+        assert!(made * 10 <= callers * 12, "{made} upstream calls for {callers} callers during {fault}");
     }
 }
 
@@ -174,7 +180,7 @@ async fn repeated_failures_open_the_circuit_breaker_and_health_shows_it() {
     eventually(async || status().await == ServingStatus::NotServing).await;
 
     bridge.provider.mend().await;
-    // With the most jitter.
+    // The backoff with maximum jitter.
     bridge.advance(Duration::from_millis(7_500)).await;
     bridge.server.created_by(create_from(21)).await;
     eventually(async || status().await == ServingStatus::Serving).await;
@@ -211,7 +217,7 @@ async fn every_upstream_call_has_the_user_agent_of_the_device_or_this_server() {
         let calls = bridge.provider.calls().await;
         let said = calls.iter().map(|call| call["headers"]["user-agent"].as_str().unwrap_or("none"));
         let of_devices: Vec<_> = said.filter(|user_agent| *user_agent != own).collect();
-        assert_eq!(of_devices, devices, "their creates, and all else is ours");
+        assert_eq!(of_devices, devices, "creates have the device's User-Agent, other calls have ours");
     }
 }
 
@@ -232,7 +238,7 @@ async fn a_disconnected_caller_cancels_the_upstream_call() {
             assert!(futures_util::poll!(&mut call).is_pending());
         }
     }
-    // Only one may be under way: who comes next would wait for it.
+    // Only one upstream call is allowed at a time, so the next caller would wait for it.
     bridge.server.created_by(create_from(2)).await;
 }
 
@@ -249,10 +255,7 @@ async fn a_device_that_calls_in_a_loop_does_not_block_others() {
     bridge.server.created_by(create_from(1)).await;
     let answers = bridge.while_time_passes(futures_util::future::join_all(calls)).await;
     let created = answers.iter().filter(|answer| answer.as_ref().expect("runs").is_ok()).count();
-    assert!(
-        (25..=35).contains(&created),
-        "so many as fit into the time that calls wait for their turn: {created}"
-    );
+    assert!((25..=35).contains(&created), "as many as pacing allows within the maximum wait: {created}");
 }
 
 #[tokio::test]
@@ -262,7 +265,7 @@ async fn short_deadlines_do_not_open_the_circuit_breaker() {
     bridge.provider.fault(json!({ "path": "/api/v2/", "delay": { "ms": 300 } })).await;
     for device in 0..12 {
         let mut request = tonic::Request::new(CreateRegistrationCodeRequest {
-            // On a task of its own, which no dropped connection ends.
+            // In its own task, which a closed connection does not cancel.
             request_id: format!("f81d4fae-7dec-41d0-a765-00a0c91e6b{device:02}"),
             ..create_from(device)
         });

@@ -1,4 +1,4 @@
-//! Who passbridge is at the provider: never lost, never registered twice, never told.
+//! passbridge's credentials at the provider: never lost, never registered twice, never disclosed.
 
 use std::time::Duration;
 
@@ -65,10 +65,10 @@ async fn a_token_is_renewed_in_the_background_before_it_expires() {
     })
     .await;
     bridge.created().await;
-    // Their tokens are good for 6 hours.
+    // The provider's tokens are valid for 6 hours.
     bridge.advance(Duration::from_secs(5 * 3600)).await;
     bridge.provider.fault(json!({ "path": "/o/client/token", "times": 1, "hang": {} })).await;
-    // It is under way, and nobody waits for it.
+    // The renewal is in progress, and no call waits for it.
     bridge.created().await;
     eventually(async || bridge.provider.calls_to("/o/client/token").await.len() == 2).await;
     assert_eq!(bridge.provider.issued().await.1, 1);
@@ -82,7 +82,7 @@ async fn a_token_is_renewed_in_the_background_before_it_expires() {
     bridge.provider.forget_calls().await;
     bridge.created().await;
     let refused = bridge.provider.calls().await.iter().any(|call| call["status"] == 401);
-    assert!(!refused, "nothing was ever refused");
+    assert!(!refused, "the provider never refused a token");
 }
 
 #[tokio::test]
@@ -104,13 +104,13 @@ async fn the_age_of_a_token_does_not_depend_on_the_wall_clock() {
         bridge.server.temp_passes().reset_temp_pass(reset()).await.expect("resets");
         assert_eq!(bridge.provider.issued().await, (1, 1), "{now:?}");
     }
-    // Its time is 6 hours.
+    // The token expires after 6 hours.
     bridge.advance(Duration::from_secs(6 * 3600)).await;
     bridge.provider.forget_calls().await;
     bridge.server.temp_passes().reset_temp_pass(reset()).await.expect("resets");
     assert_eq!(bridge.provider.issued().await, (1, 2));
     let refused = bridge.provider.calls().await.iter().any(|call| call["status"] == 401);
-    assert!(!refused, "nor was the old one tried");
+    assert!(!refused, "the expired token was not sent");
 }
 
 #[tokio::test]
@@ -131,8 +131,8 @@ async fn a_refused_token_is_replaced_once() {
     let answer = bridge.server.codes().create_registration_code(create()).await;
     let status = refused(answer, Code::FailedPrecondition, "UPSTREAM_CREDENTIALS_REFUSED");
     assert!(!status.message().contains("Bearer"));
-    assert_eq!(bridge.provider.calls_to("/reggie/").await.len(), 2, "once more, and no more");
-    assert_eq!(bridge.provider.issued().await.0, 1, "it is no reason to register again");
+    assert_eq!(bridge.provider.calls_to("/reggie/").await.len(), 2, "retried exactly once");
+    assert_eq!(bridge.provider.issued().await.0, 1, "a refused token does not cause a registration");
 }
 
 #[tokio::test]
@@ -144,7 +144,7 @@ async fn an_unknown_client_is_registered_again_once() {
     bridge.created().await;
     assert_eq!(bridge.provider.issued().await.0, 2);
 
-    // New credentials that do not work never did: another registration would not help.
+    // New credentials that are refused never worked, so another registration would not help.
     bridge.advance(Duration::from_secs(60)).await;
     bridge.provider.forget_clients().await;
     let answer = bridge.server.codes().create_registration_code(create()).await;
@@ -158,7 +158,7 @@ async fn the_first_403_of_the_reset_api_is_treated_as_rate_limiting() {
     bridge.provider.fault(forbidden("application/json", 1)).await;
     let mut temp_passes = bridge.server.temp_passes();
     bridge.while_time_passes(temp_passes.reset_temp_pass(reset())).await.expect("resets");
-    assert_eq!(bridge.provider.issued().await, (1, 2), "a fresh token, and no new registration");
+    assert_eq!(bridge.provider.issued().await, (1, 2), "a new token, and no new registration");
 }
 
 #[tokio::test]
@@ -192,11 +192,11 @@ async fn an_unreadable_mark_of_a_registration_still_counts() {
     let options = EmbeddedOptions { free_space_reserve: 0, ..EmbeddedOptions::new(folder.path(), clock) };
     let store = EmbeddedStore::open(options).expect("opens").ports();
     let ledger = &store.ledger;
-    let credentials = ledger.scan(LedgerKind::UpstreamCredentials).try_next().await.expect("works");
-    let (name, _) = credentials.expect("are kept");
+    let credentials = ledger.scan(LedgerKind::UpstreamCredentials).try_next().await.expect("succeeds");
+    let (name, _) = credentials.expect("stored");
     let mark = LedgerEntry { value: b"\xff\xff".to_vec(), expire_time: None };
     let key = LedgerKey { kind: LedgerKind::UpstreamReregistration, name };
-    assert_eq!(ledger.put_if_absent(&key, mark).await.expect("works"), None);
+    assert_eq!(ledger.put_if_absent(&key, mark).await.expect("succeeds"), None);
     store.health.close().await.expect("closes");
 
     let bridge = Bridge::before(provider, BackendKind::V1, |config| config.store.path = path()).await;
@@ -231,7 +231,11 @@ async fn a_refused_statement_is_reported_to_the_operator_and_not_retried_at_once
         let info = tonic_types::StatusExt::get_details_error_info(&status).expect("present");
         assert_eq!(info.metadata["upstream_code"], "unapproved_software_statement");
     }
-    assert_eq!(provider.calls_to("/o/client/").await.len(), 1, "what has just failed is not asked again");
+    assert_eq!(
+        provider.calls_to("/o/client/").await.len(),
+        1,
+        "a failed registration is not retried at once"
+    );
 }
 
 #[tokio::test]
@@ -273,9 +277,9 @@ async fn secrets_are_sealed_in_the_store() {
     let tokens = bridge.provider.calls_to("/o/client/token").await;
     let secret = secret_in(&tokens[0]["body"]);
     bridge.server.ended().await;
-    assert!(!holds(folder.path(), secret.as_bytes()), "a file of the store holds a secret");
+    assert!(!holds(folder.path(), secret.as_bytes()), "a file of the store contains a secret");
 
-    // The same without a ring shows that it would have been found.
+    // Without a key ring the secret is found, which shows that the check works.
     let folder = tempfile::tempdir().expect("a folder");
     let data = folder.path().to_owned();
     let bridge =
@@ -408,6 +412,6 @@ async fn a_refusal_of_one_requestor_does_not_affect_another() {
         let answer = bridge.server.codes().create_registration_code(foreign.clone()).await;
         refused(answer, Code::FailedPrecondition, "UPSTREAM_CREDENTIALS_REFUSED");
     }
-    assert_eq!(bridge.provider.issued().await, (1, 2), "one other token was tried, and no more");
+    assert_eq!(bridge.provider.issued().await, (1, 2), "exactly one other token was tried");
     bridge.server.created_by(create_from(2)).await;
 }

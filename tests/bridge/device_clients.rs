@@ -1,4 +1,4 @@
-//! A client of the provider's for each device: registered once, kept for good, and nobody else's.
+//! One client registration per device at the provider: registered once, stored permanently, and used for no other device.
 
 use std::{net::IpAddr, path::Path, time::Duration};
 
@@ -55,7 +55,7 @@ async fn bridge_over(provider: Provider, folder: &Path) -> Bridge {
     .await
 }
 
-/// A code of this device, with which a viewer has logged in.
+/// Creates a code for this device, with which a viewer logs in.
 async fn log_in(bridge: &Bridge, device: usize) {
     let code = bridge.server.created_by(create_from(device)).await.code;
     bridge.provider.log_in(&code, MVPD).await;
@@ -65,7 +65,7 @@ async fn profile(bridge: &Bridge, device: usize) -> Result<Profile, Status> {
     let create = create_from(device);
     let request = GetProfileRequest {
         requestor_id: REQUESTOR.to_owned(),
-        device_id: create.device_id.expect("has one"),
+        device_id: create.device_id.expect("a device id"),
         device: Some(get_profile_request::Device::DeviceInfo(roku())),
         device_ip: create.device_ip,
         mvpd_id: MVPD.to_owned(),
@@ -86,7 +86,7 @@ async fn is_logged_in(bridge: &Bridge, device: usize) -> bool {
     }
 }
 
-/// As whose client each call to such a path was made.
+/// The clients that made the calls to such a path.
 async fn clients_of(bridge: &Bridge, path: &str) -> Vec<String> {
     let calls = bridge.provider.calls_to(path).await;
     calls.iter().map(|call| call["client"].as_str().expect("a client").to_owned()).collect()
@@ -106,7 +106,11 @@ async fn each_device_uses_its_own_client_for_calls_about_it_and_its_code() {
     let addresses: Vec<_> = registered.iter().map(|call| &call["headers"]["x-forwarded-for"]).collect();
     let addresses_of = |device| Value::from(create_from(device).device_ip);
     let [first, second] = [addresses_of(1), addresses_of(2)];
-    assert_eq!(addresses, [&first, &first, &second, &second], "at the pace of each device");
+    assert_eq!(
+        addresses,
+        [&first, &first, &second, &second],
+        "each with its device's address, which the pacing uses"
+    );
 
     bridge.provider.forget_calls().await;
     let code = bridge.server.created_by(create_from(2)).await.code;
@@ -127,7 +131,7 @@ async fn a_device_without_a_code_gets_no_client() {
     }
     let request = authorize("another device", "TempPass", "channel");
     bridge.server.temp_passes().authorize_temp_pass(request).await.expect("decides");
-    assert_eq!(bridge.provider.issued().await.0, 2, "that of the device, and the server's own");
+    assert_eq!(bridge.provider.issued().await.0, 2, "the device's client and the server's own");
 }
 
 #[tokio::test]
@@ -190,12 +194,12 @@ async fn losing_a_devices_credentials_logs_out_only_that_device() {
         .scan(LedgerKind::DeviceCredentials)
         .try_next()
         .await
-        .expect("works")
-        .expect("some are kept");
+        .expect("succeeds")
+        .expect("some are stored");
     for kind in [LedgerKind::DeviceCredentials, LedgerKind::DeviceToken] {
         let key = LedgerKey { kind, name: name.clone() };
-        let entry = store.ledger.get(&key).await.expect("works").expect("is kept");
-        assert!(store.ledger.swap(&key, Some(&entry.value), None).await.expect("works"));
+        let entry = store.ledger.get(&key).await.expect("succeeds").expect("stored");
+        assert!(store.ledger.swap(&key, Some(&entry.value), None).await.expect("succeeds"));
     }
     store.health.close().await.expect("closes");
 
@@ -217,7 +221,7 @@ async fn only_a_device_with_an_unknown_client_is_registered_again() {
     let body = json!({ "error": "invalid_client" }).to_string();
     let forgotten = json!({ "status": 400, "content_type": "application/json", "body": body });
     bridge.provider.fault(json!({ "path": "/o/client/token", "times": 1, "status": forgotten })).await;
-    assert!(!is_logged_in(&bridge, 1).await, "by a new client nobody has logged in");
+    assert!(!is_logged_in(&bridge, 1).await, "a new client has no logins");
     assert!(is_logged_in(&bridge, 2).await);
     assert_eq!(bridge.provider.issued().await.0, 3);
     log_in(&bridge, 1).await;
@@ -254,5 +258,5 @@ async fn a_reload_applies_the_setting_and_devices_stay_logged_in_until_their_nex
     assert_ne!(shared, own);
     assert!(is_logged_in(&bridge, 1).await);
     bridge.server.reload(|_| {}).expect("accepted");
-    assert!(is_logged_in(&bridge, 1).await, "by the login of before");
+    assert!(is_logged_in(&bridge, 1).await, "the earlier login still holds");
 }

@@ -1,4 +1,4 @@
-//! The provider's own text of a device's information: what version 1 issued is given back as it is.
+//! The provider's encoded device information: what version 1 issued is returned unchanged.
 
 use base64::{
     Engine,
@@ -16,7 +16,7 @@ use crate::support::{
     test_server::{START, TestServer},
 };
 
-/// As no encoder of ours would write it: spaces, a key of nobody's, an order of its own, and what makes `-` and `_` of the
+/// JSON that our encoder would not write: spaces, an unknown key, another order, and characters that yield `-` and `_` in the
 /// URL-safe alphabet.
 const JSON: &str =
     r#"{ "novelty" : ["???", ">>>"],  "operatingSystem":{"name":"Roku OS"} , "model":"Odd Box" }"#;
@@ -29,7 +29,7 @@ fn texts() -> [String; 3] {
     [STANDARD.encode(JSON), url_safe, String::from_utf8(wrapped.concat()).expect("ASCII")]
 }
 
-/// What has to be the provider's text, and the model in it.
+/// The encoded text, which must be the provider's, and the model.
 fn of_grpc(record: Option<RegistrationCode>) -> (String, String) {
     let record = record.expect("present");
     (record.encoded_device_info, record.device_info.expect("present").model)
@@ -74,7 +74,7 @@ async fn the_device_information_of_a_code_is_the_providers_text_byte_for_byte() 
         let created = ask().await.registration_code;
         let code = created.clone().expect("present").code;
         assert_eq!(of_grpc(created), theirs, "created");
-        assert_eq!(of_grpc(ask().await.registration_code), theirs, "the answer that was kept");
+        assert_eq!(of_grpc(ask().await.registration_code), theirs, "the stored response");
         assert_eq!(read(&server, &code).await, theirs, "read");
 
         let device = Device::of(&server).await;
@@ -82,15 +82,19 @@ async fn the_device_information_of_a_code_is_the_providers_text_byte_for_byte() 
         let create = device.create("mvpd=m1").header("x-forwarded-for", DEVICE_IP);
         let created = create.send().await.json(201);
         assert_eq!(of_rest(&created), text, "created over REST");
-        assert_eq!(read(&server, created["code"].as_str().expect("a code")).await, theirs, "read of that");
+        assert_eq!(
+            read(&server, created["code"].as_str().expect("a code")).await,
+            theirs,
+            "the code created over REST"
+        );
         server.ended().await;
 
         let later = serve(Some(&folder));
         assert_eq!(read(&later, &code).await, theirs, "after a restart");
         let other = serve(None);
-        assert_eq!(read(&other, &code).await, theirs, "by a server that has never heard of it");
+        assert_eq!(read(&other, &code).await, theirs, "by a server without a shadow of the code");
         let device = Device::of(&other).await;
-        assert_eq!(of_rest(&device.read(&code).send().await.json(200)), text, "by that over REST");
+        assert_eq!(of_rest(&device.read(&code).send().await.json(200)), text, "by the same server over REST");
     }
 }
 

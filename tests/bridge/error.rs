@@ -1,4 +1,4 @@
-//! The provider's answers as our errors: code, reason, metadata and causes, by one table.
+//! The provider's error responses as our errors: code, reason, metadata and causes, in one table.
 
 use passbridge::config::BackendKind;
 use serde_json::json;
@@ -91,7 +91,7 @@ const CASES: [Case; 14] = [
         Some("network_connection_timeout"),
         "breakdown",
     ),
-    // The two statuses differ: the one of the API is the more exact one.
+    // The two statuses differ, and the one in the body is more exact.
     case(
         400,
         r#"{"status":503,"code":"something_new"}"#,
@@ -135,7 +135,7 @@ async fn every_provider_error_maps_to_one_of_ours() {
             let causes = probable_causes(&status).expect("has causes").causes;
             assert!(causes[0].cause.contains(case.first_cause), "{}: {:?}", case.body, causes[0]);
             assert!(causes.iter().all(|cause| !cause.remedy.is_empty()));
-            assert!(!format!("{status:?}").contains("html"), "nothing else of the answer reaches the caller");
+            assert!(!format!("{status:?}").contains("html"), "the caller gets nothing else of the response");
         }
     }
 }
@@ -214,7 +214,7 @@ async fn a_404_is_an_unknown_code_in_both_versions() {
         refused(answer, Code::NotFound, "REGISTRATION_CODE_NOT_FOUND");
         bridge.provider.mend().await;
         let answer = bridge.server.codes().get_registration_code(get(&created.code)).await;
-        answer.expect("one look that went astray is no end");
+        answer.expect("one failed lookup does not end the code");
     }
 }
 
@@ -228,6 +228,6 @@ async fn unknown_and_finished_codes_get_the_same_answer() {
         codes.delete_registration_code(delete(&created.code)).await.expect("deletes");
         let ended = codes.get_registration_code(get(&created.code)).await.expect_err("has ended");
         assert_eq!((unknown.code(), unknown.message()), (ended.code(), ended.message()));
-        assert_eq!(unknown.details(), ended.details(), "to the byte");
+        assert_eq!(unknown.details(), ended.details(), "identical bytes");
     }
 }

@@ -1,4 +1,4 @@
-//! The fault table: whatever the provider does, the caller gets a clear error in its time, and nothing leaks.
+//! The table of faults: for each fault of the provider, the caller gets a clear error within its deadline, and nothing leaks.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use tonic::Code;
 
 use crate::support::{Bridge, create_from, raw::RawChannel, status::refused};
 
-/// What the provider does, and what its caller reads.
+/// The provider's fault, and the error that the caller gets.
 fn faults() -> Vec<(&'static str, Value, Code, &'static str, &'static str)> {
     let unavailable = |name, fault, text| (name, fault, Code::Unavailable, "UPSTREAM_UNAVAILABLE", text);
     vec![
@@ -29,10 +29,10 @@ fn faults() -> Vec<(&'static str, Value, Code, &'static str, &'static str)> {
             "invalid code",
         ),
         unavailable("sends a code in lower case", json!({ "merge": { "code": "abcdefg" } }), "invalid code"),
-        unavailable("leaves the code out", json!({ "merge": { "code": null } }), "no code"),
-        unavailable("leaves the id out", json!({ "merge": { "id": null, "sessionId": null } }), "no "),
+        unavailable("omits the code", json!({ "merge": { "code": null } }), "no code"),
+        unavailable("omits the id", json!({ "merge": { "id": null, "sessionId": null } }), "no "),
         unavailable(
-            "leaves the end out",
+            "omits the expiry",
             json!({ "merge": { "expires": null, "notAfter": null } }),
             "no expiry",
         ),
@@ -60,7 +60,7 @@ async fn each_fault_is_a_clear_error_within_the_callers_deadline() {
                 fault["path"] = json!(path);
                 bridge.provider.fault(fault).await;
             }
-            // The circuit is another test's.
+            // Other tests cover the circuit breaker.
             bridge.server.clock.advance(Duration::from_secs(10));
             bridge.provider.advance(10_000).await;
             let answer = bridge.server.codes().create_registration_code(create_from(index)).await;
@@ -74,10 +74,10 @@ async fn each_fault_is_a_clear_error_within_the_callers_deadline() {
 }
 
 impl Bridge {
-    /// A create that must work again, of a device that has not called yet.
+    /// Asserts that a create of another device succeeds again.
     async fn created_after(&self, index: usize) {
         let answer = self.server.codes().create_registration_code(create_from(1_000 + index)).await;
-        answer.expect("works again");
+        answer.expect("succeeds again");
     }
 }
 
@@ -113,7 +113,7 @@ async fn a_hanging_provider_delays_a_caller_only_until_its_deadline() {
 async fn a_missing_provider_is_unavailable() {
     let bridge = Bridge::configured(BackendKind::V2, |config| {
         let environment = config.environments.get_mut("default").expect("present");
-        // Nobody listens at the discard port.
+        // No server listens on the discard port.
         environment.url = Some("http://127.0.0.1:9".to_owned());
     })
     .await;

@@ -1,4 +1,4 @@
-//! Devices that are known by a platform's token, which may have 2 048 bytes: it reaches the provider whole.
+//! Devices that are identified by a platform's token of up to 2 048 bytes, which reaches the provider unchanged.
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use passbridge::{
@@ -11,7 +11,7 @@ use crate::support::{
     request::{self, REQUESTOR},
 };
 
-/// 2 048 bytes, each of which three characters stand for in a URL.
+/// 2 048 bytes, each of which takes three characters in a URL.
 fn long() -> String {
     "\u{fc}".repeat(1_024)
 }
@@ -38,7 +38,7 @@ async fn a_code_is_created_and_read_for_a_device_with_a_long_id() {
             assert_eq!(
                 (&calls[0]["query"], &calls[0]["status"]),
                 (&"".into(), &201.into()),
-                "no URL is so long"
+                "the id is not in the URL"
             );
             let body = calls[0]["body"].as_str().expect("text");
             assert!(body.contains(&format!("deviceId={}", in_url())), "{body}");

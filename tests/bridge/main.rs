@@ -1,4 +1,4 @@
-//! The bridge: the real application over a stand-in for the provider, which is on a thread of its own behind a real socket.
+//! The bridge: the real application over the mock provider, which runs on its own thread behind a real socket.
 
 #![forbid(unsafe_code)]
 

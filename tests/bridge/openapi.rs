@@ -1,4 +1,4 @@
-//! What is sent to the provider, validated against its own OpenAPI files by Prism.
+//! Requests to the provider, validated against its OpenAPI files by Prism.
 
 use passbridge::{
     config::{BackendKind, TokenParameters},
@@ -26,12 +26,12 @@ async fn requests_conform_to_the_providers_openapi_files() {
     let bridge = Bridge::before(provider, BackendKind::V2, |config| {
         let environment = config.environments.get_mut("default").expect("present");
         environment.url = Some(url);
-        // The file has the parameters in the query only.
+        // The OpenAPI file has the parameters in the query only.
         environment.token_parameters = TokenParameters::FormAndQuery;
     })
     .await;
 
-    // Sessions, with nothing that may be left out and with all of it; for a device without an id too.
+    // Sessions, with only the required fields and with all fields, also for a device without an id.
     let bare = bridge.created().await;
     let whole = bridge
         .server
@@ -54,7 +54,7 @@ async fn requests_conform_to_the_providers_openapi_files() {
     let last = bridge.while_time_passes(stream.message()).await.expect("continues").expect("a message");
     assert_eq!(last.registration_code.expect("present").state(), State::Released);
 
-    // Decisions, profiles by operator, and a reset, which is not described.
+    // Decisions, profiles by operator, and a reset, which the OpenAPI files do not describe.
     let mut temp_passes = bridge.server.temp_passes();
     let decided = temp_passes
         .authorize_temp_pass(authorize("the device", "TempPass", "channel"))
@@ -89,6 +89,6 @@ async fn requests_conform_to_the_providers_openapi_files() {
     ] {
         let count =
             reached.iter().filter(|call| call["path"].as_str().expect("text").starts_with(path)).count();
-        assert!(count > 0, "{path} went through");
+        assert!(count > 0, "{path} was called");
     }
 }

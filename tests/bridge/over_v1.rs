@@ -1,4 +1,4 @@
-//! The v1 flow of requestors that the provider's first version stands behind: it goes there as it is, but for the token.
+//! The v1 flow of requestors with the backend `v1`: calls are forwarded unchanged, except for the token.
 
 use aws_lc_rs::hmac;
 use base64::{Engine, prelude::BASE64_STANDARD};
@@ -19,7 +19,7 @@ use crate::support::{
 
 const CHECK: &str = "/api/v1/checkauthn?requestor=REF&deviceId=device&format=json";
 
-/// What the provider got.
+/// The call that the provider received.
 fn echo(answer: &Answer) -> Value {
     assert_eq!(answer.status, 200, "{answer:?}");
     serde_json::from_str::<Value>(&answer.body).expect("JSON")["echo"].clone()
@@ -34,12 +34,12 @@ fn relaying(config: &mut Config) {
         Some(ClientRegistrationMode::Relay);
 }
 
-/// A call with nothing but its path.
+/// A call without headers.
 fn bare(bridge: &Bridge, method: &str, path: &str) -> Call {
     call(bridge.rest(), method, path).header("x-forwarded-for", "203.0.113.77")
 }
 
-/// As a client in the field signs: for another call than it makes.
+/// Signs as a client in the field does: for a call other than the one it makes.
 fn signed(requestor: &str) -> String {
     let text = format!(
         "POST requestor_id={requestor}, nonce=n, signature_method=HMAC-SHA1, request_time={START}, request_uri=/regcode"
@@ -67,7 +67,7 @@ async fn a_call_is_forwarded_unchanged_with_the_providers_token() {
     let headers = &echo["headers"];
     assert_eq!(headers["authorization"], json!(format!("Bearer {device}")));
     assert_eq!((&headers["x-mine"], &headers["x-forwarded-for"]), (&json!("kept"), &json!("203.0.113.77")));
-    assert_eq!(bridge.provider.issued().await, (1, 1), "ours were not needed");
+    assert_eq!(bridge.provider.issued().await, (1, 1), "our own credentials were not needed");
 }
 
 #[tokio::test]
@@ -105,7 +105,7 @@ async fn a_browser_call_is_forwarded_without_a_token() {
         assert_eq!(authorization(&answer), None, "{path}");
         assert_eq!(echo(&answer)["path"], path.split('?').next().expect("a path"));
     }
-    // What the provider says of a call without a token is its client's to hear.
+    // The client gets the provider's response to a call without a token.
     assert_eq!(bare(&bridge, "GET", CHECK).send().await.status, 401);
     assert_eq!(bridge.provider.issued().await, (0, 0));
 }
@@ -152,7 +152,7 @@ async fn a_refused_upstream_token_is_renewed_without_an_error_for_the_device() {
     let second = authorization(&device.call("GET", CHECK).send().await);
     assert_ne!(second, first);
 
-    // What has a body was sent, and cannot be sent again: its client does that.
+    // A call with a body cannot be sent again; its client must retry.
     bridge.advance(std::time::Duration::from_secs(60)).await;
     bridge.provider.advance(day).await;
     let post = || device.call("POST", "/api/v1/authorize?requestor=REF&format=json").form("a=1");
@@ -239,5 +239,5 @@ async fn with_several_backends_the_requestor_is_found_outside_the_query() {
     let check = "/api/v1/checkauthn.json?deviceId=device";
     assert_eq!(came(over_v1.call("GET", check)).await, 1);
     assert_eq!(came(over_v2.call("GET", check)).await, 0);
-    assert_eq!(came(both.call("GET", check)).await, 1, "the environment's own");
+    assert_eq!(came(both.call("GET", check)).await, 1, "the environment's backend");
 }

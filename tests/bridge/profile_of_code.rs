@@ -1,4 +1,4 @@
-//! What version 2 tells of a code's login, and how soon it can be asked for it.
+//! The profile of a code in version 2, and when pacing allows the next call.
 
 use std::{net::IpAddr, time::Duration};
 
@@ -45,7 +45,7 @@ async fn the_profile_of_a_code_distinguishes_login_no_login_and_unknown_code() {
     let replicas = before(&provider).await;
     let key = new_code(&replicas.replica(), &replicas).await;
     let (backend, context) = (replicas.upstream(&replicas.clock).backends().v2, CallContext::default());
-    let entitlements = backend.entitlements().expect("has some");
+    let entitlements = backend.entitlements().expect("supported");
     let told = async |key: &CodeKey| {
         let profiles = entitlements.profile_of_code(&context, key, None).await.expect("answers")?;
         Some(profiles.iter().map(|profile| profile.mvpd.to_string()).collect::<Vec<_>>())
@@ -53,12 +53,12 @@ async fn the_profile_of_a_code_distinguishes_login_no_login_and_unknown_code() {
     assert_eq!(told(&key).await, Some(Vec::new()));
     provider.log_in(key.code.as_str(), "Cablevision").await;
     assert_eq!(told(&key).await, Some(vec!["Cablevision".to_owned()]));
-    let unknown = CodeKey { code: upstream_code("ZZZZZZ1").expect("may be one"), ..key.clone() };
+    let unknown = CodeKey { code: upstream_code("ZZZZZZ1").expect("valid"), ..key.clone() };
     assert_eq!(told(&unknown).await, None);
 
     let missing = json!({ "path": "/api/v2/REF/profiles/code/", "times": 1, "problem": { "code": "authenticated_profile_missing" } });
     provider.fault(missing).await;
-    assert_eq!(told(&key).await, Some(Vec::new()), "however it is said that nobody is logged in");
+    assert_eq!(told(&key).await, Some(Vec::new()), "both forms of `not logged in`");
 }
 
 #[tokio::test]
@@ -66,9 +66,9 @@ async fn a_second_call_of_an_address_would_exceed_the_pace() {
     let provider = Provider::start();
     let replicas = before(&provider).await;
     let backend = replicas.upstream(&replicas.clock).backends().v2;
-    let entitlements = backend.entitlements().expect("has some");
+    let entitlements = backend.entitlements().expect("supported");
     let would_wait = async |address: Option<IpAddr>| {
-        entitlements.would_wait(address.map(Into::into)).await.expect("is known")
+        entitlements.would_wait(address.map(Into::into)).await.expect("known")
     };
     assert!(!would_wait(Some(DEVICE)).await);
     new_code(&replicas.replica(), &replicas).await;
@@ -78,5 +78,5 @@ async fn a_second_call_of_an_address_would_exceed_the_pace() {
         assert!(!would_wait(Some(other)).await && !would_wait(None).await);
     }
     replicas.clock.advance(Duration::from_secs(1));
-    assert!(!would_wait(Some(DEVICE)).await, "to ask counts as no call");
+    assert!(!would_wait(Some(DEVICE)).await, "the check itself is not counted as a call");
 }

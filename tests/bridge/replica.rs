@@ -1,4 +1,4 @@
-//! Replicas: several use cases over one store, as several servers are over a store that they share.
+//! Replicas: several services over one store, like several servers with a shared store.
 
 use std::{net::IpAddr, time::Duration};
 
@@ -30,7 +30,7 @@ use crate::support::{
     statement_file, test_server::START,
 };
 
-/// Replicas before a provider.
+/// Replicas of one upstream.
 struct Shared {
     provider: Provider,
     replicas: Replicas,
@@ -63,7 +63,7 @@ impl Shared {
         })
     }
 
-    /// The environment has registered and lost its token, and somebody has a lease that cannot be read.
+    /// An environment that has registered and lost its token, with an unreadable lease in the store.
     async fn with_unreadable_lease() -> Self {
         let shared = Self::new().await;
         let backend = shared.upstream().backends().v1;
@@ -71,20 +71,20 @@ impl Shared {
         let ledger = &shared.replicas.store.ledger;
         let (name, token) = shared.kept(LedgerKind::UpstreamToken).await;
         let key = LedgerKey { kind: LedgerKind::UpstreamToken, name: name.clone() };
-        assert!(ledger.swap(&key, Some(&token.value), None).await.expect("works"));
+        assert!(ledger.swap(&key, Some(&token.value), None).await.expect("succeeds"));
         let end = shared.replicas.clock.now() + LEASE;
         let lease = LedgerEntry { value: b"\xff\xff".to_vec(), expire_time: Some(end) };
         let key = LedgerKey { kind: LedgerKind::UpstreamLease, name };
-        assert_eq!(ledger.put_if_absent(&key, lease).await.expect("works"), None);
+        assert_eq!(ledger.put_if_absent(&key, lease).await.expect("succeeds"), None);
         shared
     }
 
     async fn kept(&self, kind: LedgerKind) -> (Vec<u8>, LedgerEntry) {
         let entry = self.replicas.store.ledger.scan(kind).try_next().await;
-        entry.expect("works").expect("is kept")
+        entry.expect("succeeds").expect("stored")
     }
 
-    /// What a future comes to while the clock runs fast.
+    /// Runs a future while the clock advances quickly.
     async fn while_time_passes<T>(&self, work: impl Future<Output = T>) -> T {
         let mut work = Box::pin(work);
         loop {
@@ -98,7 +98,7 @@ impl Shared {
     }
 }
 
-/// How long somebody may get a token before somebody else may.
+/// The duration of the lease under which one replica gets a token.
 const LEASE: Duration = Duration::from_secs(120);
 
 #[tokio::test]
@@ -108,20 +108,20 @@ async fn an_unreadable_lease_is_awaited_before_a_token_is_requested() {
     let (start, context) = (shared.replicas.clock.instant(), CallContext::default());
     let issued = shared.while_time_passes(backend.codes().issue(&context, shared.request(2), None)).await;
     issued.expect("creates");
-    assert!(shared.replicas.clock.instant().since(start) >= LEASE, "it was not waited for");
+    assert!(shared.replicas.clock.instant().since(start) >= LEASE, "the call did not wait for the lease");
     assert_eq!(shared.provider.issued().await, (1, 2));
 }
 
 #[tokio::test]
 async fn an_unreadable_lease_is_removed_by_a_server_with_exclusive_access_to_the_store() {
     let shared = Shared::with_unreadable_lease().await;
-    end_leases(&*shared.replicas.store.ledger).await.expect("works");
+    end_leases(&*shared.replicas.store.ledger).await.expect("succeeds");
     let backend = shared.upstream().backends().v1;
     backend
         .codes()
         .issue(&CallContext::default(), shared.request(2), None)
         .await
-        .expect("creates, and no time passes");
+        .expect("creates without waiting");
 }
 
 #[tokio::test]
@@ -133,13 +133,13 @@ async fn two_replicas_that_registered_both_use_the_stored_credentials() {
     let slow = first.codes().issue(&context, shared.request(1), None);
     let fast = async {
         eventually(async || shared.provider.issued().await.0 == 1).await;
-        // The lease of the slow one ends.
+        // The lease of the slow replica expires.
         shared.replicas.clock.advance(Duration::from_secs(121));
         second.codes().issue(&context, shared.request(2), None).await
     };
     let (slow, fast) = join(slow, fast).await;
     fast.expect("creates");
-    slow.expect("creates with the credentials of the other one");
+    slow.expect("creates with the other replica's credentials");
     assert_eq!(shared.provider.issued().await.0, 2, "both have registered");
 }
 
@@ -156,9 +156,9 @@ async fn a_replica_with_a_slow_clock_holds_its_lease_as_long_as_any_other() {
     };
     tokio::select! {
         created = first.codes().issue(&context, shared.request(1), None) => drop(created.expect("creates")),
-        _ = waits => panic!("another replica did not wait for the lease to end"),
+        _ = waits => panic!("the other replica did not wait for the lease"),
     }
-    assert_eq!(shared.provider.issued().await.0, 1, "one has registered");
+    assert_eq!(shared.provider.issued().await.0, 1, "one replica has registered");
 }
 
 #[tokio::test]
@@ -172,7 +172,7 @@ async fn cancelled_waits_for_a_token_leave_no_waiters() {
         futures_util::pin_mut!(call);
         assert!(futures_util::poll!(call).is_pending());
     }
-    assert_eq!(shared.replicas.tasks.len(), 1, "who asks for the token");
+    assert_eq!(shared.replicas.tasks.len(), 1, "only the task that gets the token");
 }
 
 #[tokio::test]
@@ -199,10 +199,10 @@ async fn a_repeat_on_another_replica_deletes_the_duplicate_code_at_the_provider(
     let (first, second) = (shared.replica(), shared.replica());
     let caller = Caller::anonymous();
     for (replica, device) in [(&first, 2), (&second, 3)] {
-        replica.create(&caller, shared.request(device), None).await.expect("creates, and has a token now");
+        replica.create(&caller, shared.request(device), None).await.expect("creates, and gets a token");
     }
     shared.provider.forget_calls().await;
-    // Both have asked whether the request is known before either has made its code.
+    // Both replicas look up the idempotency key before either creates its code.
     let slow = json!({ "path": "/reggie/", "method": "POST", "delay": { "ms": 300 } });
     shared.provider.fault(slow).await;
     let repeat = Some(IdempotentRequest {
@@ -223,5 +223,8 @@ async fn a_repeat_on_another_replica_deletes_the_duplicate_code_at_the_provider(
     };
     assert_eq!(paths("POST").len(), 2);
     let deleted = paths("DELETE");
-    assert!(deleted.len() == 1 && !deleted[0].ends_with(first.code.as_str()), "the other one: {deleted:?}");
+    assert!(
+        deleted.len() == 1 && !deleted[0].ends_with(first.code.as_str()),
+        "the duplicate is deleted: {deleted:?}"
+    );
 }

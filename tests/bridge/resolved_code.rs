@@ -1,4 +1,4 @@
-//! A device that is logged in already asks for a code: version 1 has no other answer, version 2 has no code for it.
+//! A logged-in device requests a code: version 1 always returns one, version 2 has none for it.
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use passbridge::{
@@ -21,7 +21,7 @@ use crate::support::{
 const MVPD: &str = "Cablevision";
 const CREATE: &str = "mvpd=Cablevision";
 
-/// A device that is logged in, and its bridge.
+/// A logged-in device.
 async fn logged_in(bridge: &Bridge) -> Device<'_> {
     let device = Device::of(&bridge.server).await;
     let code = device.create(CREATE).send().await.json(201)["code"].as_str().expect("text").to_owned();
@@ -61,7 +61,7 @@ async fn over_rest_a_logged_in_device_gets_a_resolved_code_that_can_be_deleted()
         other => panic!("{other:?}"),
     }
     let sessions = bridge.provider.calls_to(&format!("/api/v2/{REQUESTOR}/sessions")).await;
-    assert!(sessions.is_empty(), "the provider does not know the code");
+    assert!(sessions.is_empty(), "the provider has no such code");
 
     assert_eq!(device.delete(code).send().await.status, 204);
     device.read(code).send().await.error(404);

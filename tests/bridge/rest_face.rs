@@ -1,4 +1,4 @@
-//! Devices in the field over the provider: they speak v1, whatever stands behind.
+//! Devices in the field over the provider: they use v1 with every backend.
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use passbridge::{
@@ -21,7 +21,7 @@ use crate::support::{
 const DEVICE_INFO: &str = "eyJtb2RlbCI6IkFGVE1NIiwib3NOYW1lIjoiQW5kcm9pZCJ9";
 const CREATE: &str = "/reggie/v1/REF/regcode.json?deviceId=device";
 
-/// A bridge whose devices register with the provider through it.
+/// A bridge that relays the registrations of devices to the provider.
 async fn relay(backend: BackendKind) -> Bridge {
     Bridge::configured(backend, |config| {
         let environment = config.environments.get_mut("default").expect("present");
@@ -30,14 +30,14 @@ async fn relay(backend: BackendKind) -> Bridge {
     .await
 }
 
-/// A device that knows only the documents.
+/// A device that behaves as documented.
 struct Device<'a> {
     bridge: &'a Bridge,
     token: String,
 }
 
 impl<'a> Device<'a> {
-    /// A device that has registered, with whoever registers.
+    /// A device that has registered with this statement.
     async fn of(bridge: &'a Bridge, statement: &str) -> Self {
         let body = json!({ "software_statement": statement, "redirect_uri": "app://done" }).to_string();
         let register = call(bridge.rest(), "POST", "/o/client/register").header("x-device-info", DEVICE_INFO);
@@ -68,13 +68,13 @@ impl<'a> Device<'a> {
     }
 }
 
-/// A statement of the server's own.
+/// A statement issued by the server.
 async fn own_statement(bridge: &Bridge) -> String {
     use passbridge::admin::{OperatorCommand, OperatorResponse, StatementCommand, ask};
     let command = StatementCommand { requestors: vec![REQUESTOR.to_owned()], ..StatementCommand::default() };
     match ask(&bridge.server.data(), &OperatorCommand::MintStatement(command)).await {
         Ok(Some(OperatorResponse::Statement(statement))) => statement.into_revealed(),
-        other => panic!("nothing was minted: {other:?}"),
+        other => panic!("no statement was issued: {other:?}"),
     }
 }
 
@@ -120,7 +120,7 @@ async fn a_device_without_an_id_gets_one_in_two_calls() {
         let id = first["id"].as_str().expect("text");
         if backend == BackendKind::V2 {
             let calls = bridge.provider.calls_to("/api/v2/").await;
-            assert!(calls.is_empty(), "v2 has no word for it, and never hears of it: {calls:?}");
+            assert!(calls.is_empty(), "v2 has no such call, so nothing is sent: {calls:?}");
             let code = first["code"].as_str().expect("text");
             let read =
                 device.call("GET", &format!("/reggie/v1/REF/regcode/{code}.json")).send().await.json(200);
@@ -155,12 +155,12 @@ async fn a_service_watches_the_code_of_a_device() {
 async fn a_relayed_registration_returns_the_providers_response() {
     let bridge = relay(BackendKind::V1).await;
     let device = Device::of(&bridge, "the devices' statement").await;
-    assert_eq!(bridge.provider.issued().await, (1, 1), "the device's own");
+    assert_eq!(bridge.provider.issued().await, (1, 1), "the device's registration");
     device.created().await;
     let creates = bridge.provider.calls_to("/reggie/").await;
     assert_eq!(creates[0]["headers"]["authorization"], json!(format!("Bearer {}", device.token)));
     assert_eq!(creates[0]["headers"]["x-forwarded-for"], "203.0.113.77");
-    assert_eq!(bridge.provider.issued().await, (1, 1), "ours were not needed");
+    assert_eq!(bridge.provider.issued().await, (1, 1), "our own credentials were not needed");
 
     let refused =
         call(bridge.rest(), "POST", "/o/client/register").header("content-type", "application/json");
@@ -178,14 +178,14 @@ async fn over_v2_our_credentials_are_used_and_tokens_must_be_relayed() {
     let sent = sessions[0]["headers"]["authorization"].as_str().expect("text");
     assert!(sent.starts_with("Bearer ") && !sent.contains(&device.token));
 
-    // A genuine token of the provider, which was not issued through here.
+    // A valid token of the provider that was not relayed.
     let elsewhere = relay(BackendKind::V2).await;
     let stranger = Device { bridge: &bridge, token: Device::of(&elsewhere, "another").await.token };
     bridge.provider.forget_calls().await;
     stranger.create(CREATE).send().await.error(401);
     assert_eq!(bridge.provider.calls().await.len(), 0);
 
-    // It is as old as it is, whatever the wall clock shows.
+    // The age of the token does not depend on the wall clock.
     let day = std::time::Duration::from_secs(24 * 3600);
     bridge.server.clock.step_to(Timestamp::from_millis(START) + day);
     bridge.provider.advance(24 * 3600 * 1000).await;
@@ -227,7 +227,7 @@ async fn for_a_local_requestor_tokens_must_be_relayed() {
     stranger.call("GET", &path).send().await.error(401);
     stranger.call("DELETE", &path).send().await.error(401);
     device.call("GET", &path).send().await.json(200);
-    // What the provider lets it reset is not asked here, so it may reset nothing of ours.
+    // The provider's permissions do not apply to the local backend, so a relayed token cannot reset.
     let reset = "/reset-tempass/v3/reset?requestor_id=REF&mvpd_id=TempPass&format=json";
     device.call("DELETE", reset).send().await.error(403);
 }
@@ -262,7 +262,7 @@ async fn a_code_with_partial_v2_data_is_not_found_in_v1() {
 async fn other_paths_are_forwarded_unchanged_if_configured() {
     let bridge = Bridge::over(BackendKind::V2).await;
     let answer = call(bridge.rest(), "GET", "/elsewhere?a=1").send().await;
-    assert_eq!(answer.status, 404, "nowhere, where it is not");
+    assert_eq!(answer.status, 404, "not configured");
 
     let provider = Provider::start();
     let url = provider.url();
@@ -320,7 +320,7 @@ async fn other_paths_go_to_the_upstream_of_their_hosts_environment() {
         call(server.rest_address(), method, path).header("host", host).body("a=1").send().await
     };
     let closed = ask("POST", "closed.example.com").await;
-    assert_eq!((closed.status.as_u16(), closed.header("connection")), (404, "close"), "its body is not read");
+    assert_eq!((closed.status.as_u16(), closed.header("connection")), (404, "close"), "the body is not read");
     let unknown = ask("GET", "elsewhere.example.com").await;
     assert_eq!(unknown.status, 400, "no environment has this host: {unknown:?}");
     assert!(unknown.body.contains("Host"), "{unknown:?}");

@@ -1,4 +1,4 @@
-//! What is kept here of codes that the provider issued.
+//! Shadows: our records of codes that the provider issued.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use crate::support::{
     test_server::{START, TestServer},
 };
 
-/// A folder that two servers have, one after the other, before one provider.
+/// A data folder that two servers use in turn, over one provider.
 struct Handover {
     folder: tempfile::TempDir,
     provider: Provider,
@@ -83,7 +83,7 @@ async fn a_code_without_a_shadow_is_read_with_the_known_fields() {
     for backend in [BackendKind::V1, BackendKind::V2] {
         let bridge = Bridge::over(backend).await;
         let created = bridge.created().await;
-        // Another installation of ours, before the same provider.
+        // Another installation over the same provider.
         let statement = statement_file("another.statement");
         let url = bridge.provider.url();
         let other = TestServer::configured(|config| environment(config, &url, backend, statement.path()));
@@ -113,7 +113,7 @@ async fn watches_of_one_code_share_one_upstream_poll() {
     }
     let looks = bridge.provider.calls_to("/api/v2/REF/profiles/code/").await;
     assert_eq!(looks.len(), 1, "{looks:?}");
-    assert_eq!(looks[0]["headers"]["x-forwarded-for"], DEVICE_IP, "with the address of the device");
+    assert_eq!(looks[0]["headers"]["x-forwarded-for"], DEVICE_IP, "with the device's address");
 }
 
 #[tokio::test]
@@ -139,7 +139,7 @@ async fn a_code_missing_once_is_not_reported_as_a_login() {
     let looks = bridge.provider.calls_to("/reggie/v1/REF/regcode/").await;
     assert!(
         looks.len() >= 5,
-        "the one that was missing, those that found it, and two in a row: {}",
+        "the first miss, the calls that found it, and two misses in a row: {}",
         looks.len()
     );
 }
@@ -163,7 +163,7 @@ async fn two_misses_with_an_error_between_them_are_not_reported_as_a_login() {
     };
     let watched = async {
         tokio::select! {
-            message = stream.message() => panic!("it has ended: {message:?}"),
+            message = stream.message() => panic!("the watch ended: {message:?}"),
             () = looked_four_times => {}
         }
     };
@@ -203,7 +203,7 @@ async fn a_code_that_the_provider_deleted_is_not_found() {
         Code::NotFound,
         "REGISTRATION_CODE_NOT_FOUND",
     );
-    assert_eq!(bridge.provider.calls().await.len(), 1, "one look may have gone astray: it is asked again");
+    assert_eq!(bridge.provider.calls().await.len(), 1, "one lookup may fail, so the next read asks again");
 }
 
 #[tokio::test]
@@ -222,6 +222,6 @@ async fn a_code_that_the_provider_reissued_belongs_to_the_new_device() {
     assert_eq!(
         (last.id.as_str(), last.state()),
         (created.id.as_str(), State::Released),
-        "of the first device"
+        "the watch of the first device's code"
     );
 }

@@ -1,4 +1,4 @@
-//! What the tests of this binary share; some of its files are shared with other binaries.
+//! The bridge and helpers of these tests. Some modules are shared with other test binaries.
 
 use std::{net::SocketAddr, path::Path, time::Duration};
 
@@ -40,31 +40,31 @@ pub mod test_server;
 use provider::Provider;
 use test_server::{START, TestServer};
 
-/// The device's address in all requests that do not say otherwise.
+/// The default address of the device in requests.
 pub const DEVICE_IP: &str = "203.0.113.7";
 
-/// A server, and the provider behind it.
+/// A server and its mock provider.
 pub struct Bridge {
     pub server: TestServer,
     pub provider: Provider,
     _statement: tempfile::NamedTempFile,
 }
 
-/// The statement that the server registers with.
+/// The file with the software statement of the server.
 pub const STATEMENT: &str = "the.software.statement";
 
 impl Bridge {
-    /// A server over this backend, with a provider behind it that is there for the local backend too.
+    /// A server with this backend. The mock provider also runs for the local backend.
     pub async fn over(backend: BackendKind) -> Self {
         Self::configured(backend, |_| {}).await
     }
 
-    /// The same with a configuration that is the usual one but for what `change` does.
+    /// The same with this change of the usual configuration.
     pub async fn configured(backend: BackendKind, change: impl FnOnce(&mut Config)) -> Self {
         Self::before(Provider::start(), backend, change).await
     }
 
-    /// The same before a provider that is there already.
+    /// The same over an existing provider.
     pub async fn before(provider: Provider, backend: BackendKind, change: impl FnOnce(&mut Config)) -> Self {
         provider.set_clock(START).await;
         let statement = statement_file(STATEMENT);
@@ -76,13 +76,13 @@ impl Bridge {
         Self { server, provider, _statement: statement }
     }
 
-    /// Moves both clocks.
+    /// Advances both clocks.
     pub async fn advance(&self, by: Duration) {
         self.provider.advance(i64::try_from(by.as_millis()).expect("fits")).await;
         self.server.clock.advance(by);
     }
 
-    /// What a future comes to while both clocks run fast: for calls that wait.
+    /// Runs a future while both clocks advance quickly, for calls that wait.
     pub async fn while_time_passes<T>(&self, work: impl Future<Output = T>) -> T {
         let mut work = Box::pin(work);
         loop {
@@ -95,12 +95,12 @@ impl Bridge {
         }
     }
 
-    /// The code that a request gives.
+    /// The code that a create returns.
     pub async fn created(&self) -> RegistrationCode {
         self.server.created_by(create()).await
     }
 
-    /// A watch of a code that is pending, which has said so.
+    /// A watch of a pending code, after its first message.
     pub async fn watch(&self, code: &str) -> Streaming<WatchRegistrationCodeResponse> {
         let watched = self.server.codes().watch_registration_code(request::watch(code)).await;
         let mut stream = watched.expect("watches").into_inner();
@@ -109,20 +109,20 @@ impl Bridge {
         stream
     }
 
-    /// Where REST is served.
+    /// The address of the REST face.
     pub fn rest(&self) -> SocketAddr {
         self.server.rest_address()
     }
 }
 
-/// Asks again and again until the answer is yes: for what goes on behind an answer.
+/// Polls until the condition holds, for work that continues after a response.
 pub async fn eventually(mut ask: impl AsyncFnMut() -> bool) {
     let asking = async {
         while !ask().await {
             tokio::task::yield_now().await;
         }
     };
-    tokio::time::timeout(Duration::from_secs(60), asking).await.expect("it never came true");
+    tokio::time::timeout(Duration::from_secs(60), asking).await.expect("the condition never held");
 }
 
 /// A file with a software statement.
@@ -132,7 +132,7 @@ pub fn statement_file(text: &str) -> tempfile::NamedTempFile {
     file
 }
 
-/// Puts an upstream behind the default environment, for requestors that are listed.
+/// Gives the default environment an upstream and a list of requestors.
 pub fn environment(config: &mut Config, url: &str, backend: BackendKind, statement: &Path) {
     let temp_pass = |kind, max_resources| TempPassConfig { kind, max_resources, ..TempPassConfig::default() };
     let requestor = RequestorConfig {
@@ -155,7 +155,7 @@ pub fn environment(config: &mut Config, url: &str, backend: BackendKind, stateme
     config.environments.insert("default".to_owned(), environment);
 }
 
-/// A create with what is required over an upstream.
+/// A create with the fields that an upstream requires.
 pub fn create() -> CreateRegistrationCodeRequest {
     CreateRegistrationCodeRequest {
         device_id: Some("the device".to_owned()),
@@ -164,7 +164,7 @@ pub fn create() -> CreateRegistrationCodeRequest {
     }
 }
 
-/// The same from another address: the provider's throttle is each device's own.
+/// The same from another address, because the provider limits each device separately.
 pub fn create_from(device: usize) -> CreateRegistrationCodeRequest {
     CreateRegistrationCodeRequest {
         device_id: Some(format!("device {device}")),
@@ -173,7 +173,7 @@ pub fn create_from(device: usize) -> CreateRegistrationCodeRequest {
     }
 }
 
-/// An authorization with what is required over version 2, for a device with this id.
+/// An authorization with the fields that version 2 requires, for this device.
 pub fn authorize(device_id: &str, mvpd_id: &str, resource_id: &str) -> AuthorizeTempPassRequest {
     AuthorizeTempPassRequest {
         requestor_id: request::REQUESTOR.to_owned(),
@@ -186,7 +186,7 @@ pub fn authorize(device_id: &str, mvpd_id: &str, resource_id: &str) -> Authorize
     }
 }
 
-/// A token of the provider's, as a device gets it there.
+/// Gets a token from the provider as a device does.
 pub async fn bearer(bridge: &Bridge) -> String {
     let ask = async |path: &str, body: String| -> http::Answer {
         let call =

@@ -29,7 +29,7 @@ fn authorize(mvpd_id: &str, resource_id: &str) -> AuthorizeTempPassRequest {
     }
 }
 
-fn look(mvpd_id: &str) -> GetTempPassRequest {
+fn get_trial(mvpd_id: &str) -> GetTempPassRequest {
     let user = get_temp_pass_request::Identity::UserIdentifier(USER.to_owned());
     GetTempPassRequest {
         requestor_id: REQUESTOR.to_owned(),
@@ -47,8 +47,8 @@ async fn authorized(bridge: &Bridge, mvpd_id: &str, resource_id: &str) -> Author
     answer.expect("decides").into_inner()
 }
 
-async fn looked(bridge: &Bridge, mvpd_id: &str) -> TempPass {
-    let answer = bridge.server.temp_passes().get_temp_pass(look(mvpd_id)).await;
+async fn read_trial(bridge: &Bridge, mvpd_id: &str) -> TempPass {
+    let answer = bridge.server.temp_passes().get_temp_pass(get_trial(mvpd_id)).await;
     answer.expect("answers").into_inner().temp_pass.expect("present")
 }
 
@@ -56,14 +56,14 @@ async fn looked(bridge: &Bridge, mvpd_id: &str) -> TempPass {
 async fn a_trial_starts_permits_and_is_reset() {
     for backend in [BackendKind::Local, BackendKind::V2] {
         let bridge = Bridge::over(backend).await;
-        assert_eq!(looked(&bridge, "TempPass").await.state(), State::NotStarted, "{backend:?}");
+        assert_eq!(read_trial(&bridge, "TempPass").await.state(), State::NotStarted, "{backend:?}");
         let answer = authorized(&bridge, "TempPass", "channel").await;
         assert_eq!(
             (answer.decision(), answer.denial_reason()),
             (Decision::Permit, DenialReason::Unspecified)
         );
-        assert_eq!(answer.media_token.is_some(), backend == BackendKind::V2, "only v2 issues one");
-        let trial = looked(&bridge, "TempPass").await;
+        assert_eq!(answer.media_token.is_some(), backend == BackendKind::V2, "only v2 issues media tokens");
+        let trial = read_trial(&bridge, "TempPass").await;
         assert_eq!(trial.state(), State::Active);
         let (start, end) = (trial.start_time.expect("has started"), trial.expire_time.expect("ends"));
         assert_eq!(end.seconds - start.seconds, 4 * 3600);
@@ -82,8 +82,12 @@ async fn a_trial_starts_permits_and_is_reset() {
             .expect("resets")
             .into_inner()
             .reset_count;
-        assert_eq!(count, (backend == BackendKind::Local).then_some(1), "the provider does not say how many");
-        assert_eq!(looked(&bridge, "TempPass").await.state(), State::NotStarted, "{backend:?}");
+        assert_eq!(
+            count,
+            (backend == BackendKind::Local).then_some(1),
+            "the provider does not return a count"
+        );
+        assert_eq!(read_trial(&bridge, "TempPass").await.state(), State::NotStarted, "{backend:?}");
     }
 }
 
@@ -102,9 +106,9 @@ async fn a_promotional_trial_ends_with_its_resources_or_its_duration() {
         assert_eq!(
             authorized(&bridge, "TempPassREF", "a").await.decision(),
             Decision::Permit,
-            "a player goes on"
+            "a player may continue"
         );
-        let trial = looked(&bridge, "TempPassREF").await;
+        let trial = read_trial(&bridge, "TempPassREF").await;
         assert_eq!((trial.state(), trial.remaining_resources), (State::Exhausted, Some(0)), "{backend:?}");
         assert_eq!(trial.used_resources, ["a", "b", "c", "d", "e"]);
 
@@ -118,21 +122,21 @@ async fn a_promotional_trial_ends_with_its_resources_or_its_duration() {
     }
 }
 
-/// As the pages have it, a TempPass shows a profile before its first authorization too.
+/// As documented, a TempPass also has a profile before its first authorization.
 #[tokio::test]
 async fn a_trial_with_a_profile_but_no_use_has_not_started() {
     let bridge = Bridge::over(BackendKind::V2).await;
     bridge.provider.order("POST", "settings", serde_json::json!({ "trial_profiles": "usable" })).await;
     for (mvpd, resources) in [("TempPass", None), ("TempPassREF", Some(5))] {
         for _ in 0..2 {
-            let trial = looked(&bridge, mvpd).await;
+            let trial = read_trial(&bridge, mvpd).await;
             assert_eq!((trial.state(), trial.remaining_resources), (State::NotStarted, resources), "{mvpd}");
             assert_eq!((trial.start_time, trial.expire_time), (None, None), "{mvpd}");
             bridge.advance(std::time::Duration::from_secs(60)).await;
         }
         assert_eq!(authorized(&bridge, mvpd, "channel").await.decision(), Decision::Permit);
         for _ in 0..2 {
-            let trial = looked(&bridge, mvpd).await;
+            let trial = read_trial(&bridge, mvpd).await;
             assert_eq!(trial.state(), State::Active, "{mvpd}");
             assert!(trial.start_time.is_some() && trial.expire_time.is_some(), "{mvpd}");
             bridge.advance(std::time::Duration::from_secs(60)).await;
@@ -146,7 +150,11 @@ async fn version_1_only_resets() {
     let mut temp_passes = bridge.server.temp_passes();
     let answer = temp_passes.authorize_temp_pass(authorize("TempPass", "channel")).await;
     refused(answer, Code::Unimplemented, "UNSUPPORTED_OPERATION");
-    refused(temp_passes.get_temp_pass(look("TempPass")).await, Code::Unimplemented, "UNSUPPORTED_OPERATION");
+    refused(
+        temp_passes.get_temp_pass(get_trial("TempPass")).await,
+        Code::Unimplemented,
+        "UNSUPPORTED_OPERATION",
+    );
 }
 
 #[tokio::test]
@@ -214,7 +222,7 @@ async fn the_provider_gets_only_the_digest_of_a_user_by_default() {
         let decoded: serde_json::Value = serde_json::from_slice(&decoded).expect("JSON");
         assert_eq!(decoded, serde_json::json!({ "email": expected }));
         let log = serde_json::Value::from(bridge.provider.calls().await).to_string();
-        assert!(!log.contains(USER), "in clear it is nowhere else");
+        assert!(!log.contains(USER), "the identifier is not in clear text elsewhere");
     }
 }
 
@@ -234,16 +242,16 @@ async fn a_decision_of_an_operator_is_not_a_temp_pass() {
     let answer = temp_passes.authorize_temp_pass(authorize("Cablevision", "channel")).await;
     refused(answer, Code::FailedPrecondition, "NOT_A_TEMP_PASS");
     refused(
-        temp_passes.get_temp_pass(look("Cablevision")).await,
+        temp_passes.get_temp_pass(get_trial("Cablevision")).await,
         Code::FailedPrecondition,
         "NOT_A_TEMP_PASS",
     );
 }
 
 #[tokio::test]
-async fn a_batch_runs_until_its_callers_deadline() {
+async fn a_batch_is_not_limited_by_the_answer_timeout() {
     let bridge = Bridge::configured(BackendKind::V2, |config| {
-        // For the beginning of an answer, which comes at once.
+        // This timeout applies to the start of a response, which is sent at once.
         config.grpc.answer_timeout = passbridge::config::HumanDuration(std::time::Duration::from_millis(150));
     })
     .await;
@@ -265,7 +273,7 @@ async fn a_batch_runs_until_its_callers_deadline() {
         .expect("starts")
         .into_inner();
     let answer = answers.message().await.expect("continues").expect("an answer");
-    assert_eq!(answer.status.expect("present").code, 0, "the reset took longer than a beginning may");
+    assert_eq!(answer.status.expect("present").code, 0, "the reset may take longer than the answer timeout");
 }
 
 #[tokio::test]

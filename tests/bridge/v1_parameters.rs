@@ -1,4 +1,4 @@
-//! What clients of version 1 send beside, and version 2 has another place for.
+//! Additional parameters of version 1 clients that version 2 expects elsewhere.
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use passbridge::{

@@ -1,4 +1,4 @@
-//! A device that is logged in already when it asks for a code: it gets one that is as good as used.
+//! A logged-in device requests a code and gets one that needs no login.
 
 use serde_json::json;
 
@@ -36,7 +36,7 @@ async fn the_code_of_a_logged_in_device_redirects_back_at_once() {
     let deleted = tv.delete(&format!("/reggie/v1/REF/regcode/{code}")).await;
     answer::empty(&deleted, 204);
     answer::message(&page.get(&format!("/api/v1/checkauthn/{code}.json?requestor=REF")).await, 403);
-    assert_eq!(check_login(&tv).await, 200, "only the code is gone");
+    assert_eq!(check_login(&tv).await, 200, "only the code was deleted");
 }
 
 #[tokio::test]

@@ -1,10 +1,10 @@
-//! Answers, read as clients read them.
+//! Responses, parsed as clients parse them.
 
 use serde_json::Value;
 
 use crate::support::http::Answer;
 
-/// The body as a client reads that has asked for JSON, of an answer that must have this status.
+/// The body of a JSON response, which must have this status.
 #[track_caller]
 pub fn json(answer: &Answer, status: u16) -> Value {
     assert_eq!(answer.status, status, "{answer:?}");
@@ -12,8 +12,7 @@ pub fn json(answer: &Answer, status: u16) -> Value {
     serde_json::from_str(&answer.body).unwrap_or_else(|error| panic!("{error}: {answer:?}"))
 }
 
-/// The body as a client reads that has asked for XML, which has the declaration, no white space between its elements, and
-/// no namespace.
+/// The body of an XML response, which must have a declaration, no white space between elements, and no namespace.
 #[track_caller]
 pub fn xml(answer: &Answer, status: u16) -> &str {
     assert_eq!(answer.status, status, "{answer:?}");
@@ -24,7 +23,7 @@ pub fn xml(answer: &Answer, status: u16) -> &str {
     body
 }
 
-/// The message of an error in JSON, whose `status` is a number.
+/// The message of a JSON error, whose `status` must be a number.
 #[track_caller]
 pub fn message(answer: &Answer, status: u16) -> String {
     let error = json(answer, status);
@@ -32,19 +31,19 @@ pub fn message(answer: &Answer, status: u16) -> String {
     text(&error, "message")
 }
 
-/// Nothing but a status.
+/// Asserts the status of a response without a body.
 #[track_caller]
 pub fn empty(answer: &Answer, status: u16) {
     assert_eq!((answer.status.as_u16(), answer.body.as_str()), (status, ""), "{answer:?}");
 }
 
-/// A member that must be a text.
+/// A member that must be a string.
 #[track_caller]
 pub fn text(object: &Value, name: &str) -> String {
-    object[name].as_str().unwrap_or_else(|| panic!("no text {name}: {object}")).to_owned()
+    object[name].as_str().unwrap_or_else(|| panic!("no string {name}: {object}")).to_owned()
 }
 
-/// `expires`, which clients take for a whole number of milliseconds though it is a text.
+/// `expires`: a string that clients parse as a whole number of milliseconds.
 #[track_caller]
 pub fn expires(object: &Value) -> u64 {
     text(object, "expires").parse().unwrap_or_else(|error| panic!("{error}: {object}"))
@@ -57,7 +56,7 @@ pub fn names(object: &Value) -> Vec<&str> {
     names
 }
 
-/// What stands in an element of XML.
+/// The content of an XML element.
 #[track_caller]
 pub fn element<'a>(xml: &'a str, name: &str) -> &'a str {
     let (open, close) = (format!("<{name}>"), format!("</{name}>"));

@@ -1,4 +1,4 @@
-//! What operators tell of viewers: whatever JSON has.
+//! Viewer attributes of operators, with every JSON type.
 
 use serde_json::{Value, json};
 
@@ -38,7 +38,7 @@ async fn attributes_of_every_json_type_are_returned_unchanged() {
     let xml = tv.get(&format!("{PATH}.xml?{device}")).await;
     let xml = answer::xml(&xml, 200);
     assert!(xml.contains("de &lt;&amp;&gt;") && xml.contains("<zip>UkVG</zip><zip>QkFS</zip>"), "{xml}");
-    assert!(!xml.contains("<1st"), "it would be no XML: {xml}");
+    assert!(!xml.contains("<1st"), "not a valid XML name: {xml}");
 }
 
 #[tokio::test]

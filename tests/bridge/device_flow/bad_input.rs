@@ -1,4 +1,4 @@
-//! What clients get wrong, what strangers try, and what the provider sends that nobody expects.
+//! Invalid and hostile input of clients, and unexpected responses of the provider.
 
 use passbridge::config::{BackendKind, RequestorConfig};
 use serde_json::{Value, json};
@@ -129,8 +129,8 @@ async fn redirect_urls_must_be_absolute_web_addresses() {
     let refused = start(&bridge, &code, "").await;
     assert!(answer::message(&refused, 400).contains("redirect_url"));
     let calls = bridge.provider.calls_to("/api/v2/REF/sessions/").await;
-    assert!(calls.is_empty(), "the provider never hears of them: {calls:?}");
-    // It need not be the last parameter, and an unknown code leads nowhere, whatever it says.
+    assert!(calls.is_empty(), "they never reach the provider: {calls:?}");
+    // The redirect URL need not be the last parameter, and an unknown code never redirects.
     let back = "&redirect_url=https%3A%2F%2Fa.example%2Fb%3Fc%3Dd%26e%3Df&noflash=true&generic_data=%7B%7D";
     let unknown = start(&bridge, "ZZZZZZZ", back).await;
     answer::message(&unknown, 400);
@@ -223,7 +223,7 @@ async fn a_malformed_decision_is_an_upstream_fault_and_grants_nothing() {
             answer::message(&refused, refused.status.as_u16());
         }
     }
-    // A permission without a token: there is one, and nothing to show a player.
+    // A permission without a media token is permitted, but has no token for the player.
     bridge.provider.mend().await;
     let now = bridge.provider.advance(0).await;
     let bare = json!({ "decisions": [{ "resource": "news", "serviceProvider": "REF", "mvpd": MVPD, "source": "mvpd",
@@ -259,7 +259,7 @@ async fn the_newer_of_two_logins_is_reported_and_a_logout_ends_both() {
     let put = json!({ "service_provider": "REF", "device_id": DEVICE_ID, "mvpd": "Dish", "not_before_ms": now + 1_000 });
     order(&bridge, "profiles", put).await;
     super::forget_answers(&bridge).await;
-    // The device has chosen its operator, and is asked about that one.
+    // The device has chosen its operator, so the lookup is about that one.
     let path = format!("/api/v1/tokens/authn.json?requestor=REF&deviceId={DEVICE_ID}");
     let login = answer::json(&tv.get(&path).await, 200);
     assert!([MVPD, "Dish"].contains(&login["mvpd"].as_str().expect("text")), "{login}");
@@ -280,7 +280,7 @@ async fn unknown_paths_are_not_found_in_the_requested_format() {
         assert_eq!(xml.status, 404, "{xml:?}");
         assert!(answer::element(&xml.body, "error").contains("404"), "{xml:?}");
     }
-    // Apple's own single sign-on has a refusal that tells apps what to do instead.
+    // Calls of Apple's single sign-on are refused with a message about the alternative.
     let apple = tv.get("/api/v1/REF/profile-requests/Cablevision?deviceType=tvOS&format=json").await;
     assert!(answer::message(&apple, 400).contains("code"), "{apple:?}");
     let apple =
@@ -292,8 +292,8 @@ async fn unknown_paths_are_not_found_in_the_requested_format() {
 async fn a_device_without_a_token_or_with_a_wrong_one_is_refused() {
     let bridge = field().await;
     let (tv, code) = logged_in(&bridge).await;
-    let nobody = super::client::Client::new(&bridge);
-    let stranger = nobody.clone().with("authorization", "Bearer made-up");
+    let anonymous = super::client::Client::new(&bridge);
+    let stranger = anonymous.clone().with("authorization", "Bearer made-up");
     for path in [
         format!("/api/v1/checkauthn.json?requestor=REF&deviceId={DEVICE_ID}"),
         format!("/api/v1/tokens/authn.json?requestor=REF&deviceId={DEVICE_ID}"),
@@ -301,13 +301,13 @@ async fn a_device_without_a_token_or_with_a_wrong_one_is_refused() {
         format!("/api/v1/tokens/usermetadata.json?requestor=REF&deviceId={DEVICE_ID}"),
         format!("/api/v1/authenticate/{code}.json?requestor=REF"),
     ] {
-        answer::message(&nobody.get(&path).await, 401);
+        answer::message(&anonymous.get(&path).await, 401);
         answer::message(&stranger.get(&path).await, 401);
     }
     let out = format!("/api/v1/logout.json?requestor=REF&deviceId={DEVICE_ID}");
-    answer::message(&nobody.delete(&out).await, 401);
+    answer::message(&anonymous.delete(&out).await, 401);
     answer::message(&stranger.delete(&out).await, 401);
-    // What a page may call without one is refused with a wrong one.
+    // A call that a page may make without a token is refused with a wrong one.
     answer::message(&stranger.get(&format!("/api/v1/checkauthn/{code}.json?requestor=REF")).await, 401);
     assert_eq!(check_login(&tv).await, 200);
 }

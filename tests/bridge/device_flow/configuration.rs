@@ -1,4 +1,4 @@
-//! The list of operators, as pages and devices parse it.
+//! The list of operators, parsed as pages and devices do.
 
 use serde_json::{Value, json};
 
@@ -14,7 +14,7 @@ async fn the_list_parses_with_the_strictest_known_client() {
     let requestor = answer::element(xml, "requestor");
     assert_eq!(answer::element(requestor, "id"), "REF");
     let mvpds = answer::element(requestor, "mvpds");
-    // Every child must be one, with a text in each of three elements, and nothing may stand between.
+    // Every child must be an `mvpd` with text in each of three elements, and nothing between them.
     let mut rest = mvpds;
     let mut count = 0;
     while !rest.is_empty() {

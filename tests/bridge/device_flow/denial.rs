@@ -1,5 +1,5 @@
-//! Every call in every format, where nobody is logged in, where the login's time is over, where the operator denies, and
-//! where nobody knows the code.
+//! Every call in every format: without a login, with an expired login, with a denial of the operator, and with an unknown
+//! code.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use super::{
 };
 use crate::support::http::Answer;
 
-/// An error as documented, in the format that was asked for.
+/// Asserts a documented error in the requested format.
 #[track_caller]
 fn assert_error(endpoint: &Endpoint, answered: &Answer, format: &str, status: u16) {
     if format == "json" {
@@ -64,32 +64,32 @@ async fn the_messages_match_the_documents() {
     order(&bridge, "settings", json!({ "profile_ms": 600_000 })).await;
     let tv = tv(&bridge).await;
     let device = "requestor=REF&deviceId=2ab3fb02b8e2a2f2";
-    let told =
+    let message_of =
         async |path: &str, status| answer::message(&tv.get(&format!("{path}.json?{device}")).await, status);
-    let told_of = async |path: &str, status| {
+    let answer_of = async |path: &str, status| {
         answer::json(&tv.get(&format!("{path}.json?{device}&resource=news")).await, status)
     };
-    assert_eq!(told("/api/v1/tokens/authn", 404).await, "Not Found");
-    assert_eq!(told_of("/api/v1/authorize", 403).await["message"], "User not authenticated");
+    assert_eq!(message_of("/api/v1/tokens/authn", 404).await, "Not Found");
+    assert_eq!(answer_of("/api/v1/authorize", 403).await["message"], "User not authenticated");
     let missing = json!({ "status": 412, "message": "User not authenticated", "details": null });
-    assert_eq!(told_of("/api/v1/tokens/authz", 412).await, missing);
+    assert_eq!(answer_of("/api/v1/tokens/authz", 412).await, missing);
 
     let code = code(&tv).await;
     super::second_screen::log_in(&bridge, &code, super::MVPD).await;
     bridge.advance(Duration::from_secs(5)).await;
     let none = json!({ "status": 404, "message": "Not Found", "details": null });
-    assert_eq!(told_of("/api/v1/tokens/authz", 404).await, none);
+    assert_eq!(answer_of("/api/v1/tokens/authz", 404).await, none);
     order(&bridge, "verdicts", json!({ "authorized": true, "ttl_ms": 60_000 })).await;
-    told_of("/api/v1/authorize", 200).await;
+    answer_of("/api/v1/authorize", 200).await;
     bridge.advance(Duration::from_secs(61)).await;
     let gone = json!({ "status": 410, "message": "Gone", "details": null });
-    assert_eq!(told_of("/api/v1/tokens/authz", 410).await, gone);
+    assert_eq!(answer_of("/api/v1/tokens/authz", 410).await, gone);
 
     bridge.advance(Duration::from_secs(600)).await;
-    assert_eq!(told("/api/v1/tokens/authn", 410).await, "Gone");
-    assert_eq!(told("/api/v1/checkauthn", 403).await, "Authentication token expired");
+    assert_eq!(message_of("/api/v1/tokens/authn", 410).await, "Gone");
+    assert_eq!(message_of("/api/v1/checkauthn", 403).await, "Authentication token expired");
     let xml = tv.get(&format!("/api/v1/tokens/authz.xml?{device}&resource=news")).await;
-    assert!(!answer::xml(&xml, 412).contains("details"), "it is left out: {xml:?}");
+    assert!(!answer::xml(&xml, 412).contains("details"), "omitted from XML: {xml:?}");
 }
 
 #[tokio::test]
@@ -130,7 +130,7 @@ async fn a_denial_has_the_operators_own_message() {
                 }
             }
         }
-        // Whatever is denied, nobody is logged out.
+        // No denial logs the viewer out.
         assert_eq!(super::check_login(&tv).await, 200, "{reason}");
     }
     bridge.provider.order("DELETE", "verdicts", Value::Null).await;
@@ -146,10 +146,10 @@ async fn a_denial_replaces_an_earlier_permission() {
     order(&bridge, "verdicts", json!({ "authorized": true, "ttl_ms": 600_000, "times": 1 })).await;
     answer::json(&tv.get(&format!("/api/v1/authorize.json?{about}")).await, 200);
     deny(&bridge, "authorization_denied_by_mvpd").await;
-    // What was decided holds, and nobody asks again.
+    // The earlier decision is cached, so the provider is not called.
     answer::json(&tv.get(&format!("/api/v1/authorize.json?{about}")).await, 200);
     answer::json(&tv.get(&format!("/api/v1/tokens/media.json?{about}")).await, 200);
-    // Its token is used up: who wants another asks the operator.
+    // Its media token is used up, so another one requires a new decision.
     answer::message(&tv.get(&format!("/api/v1/tokens/media.json?{about}")).await, 403);
     answer::message(&tv.get(&format!("/api/v1/authorize.json?{about}")).await, 403);
     answer::message(&tv.get(&format!("/api/v1/tokens/authz.json?{about}")).await, 404);
@@ -162,7 +162,7 @@ async fn a_revoked_login_ends_with_the_first_decision_that_reports_it() {
     order(&bridge, "profiles/invalidate", json!({})).await;
     let about = "requestor=REF&deviceId=2ab3fb02b8e2a2f2&resource=news";
     answer::message(&tv.get(&format!("/api/v1/authorize.json?{about}")).await, 403);
-    assert_eq!(super::check_login(&tv).await, 403, "the provider is asked, whatever was known");
+    assert_eq!(super::check_login(&tv).await, 403, "the provider is called despite the cache");
 }
 
 #[tokio::test]
@@ -175,7 +175,7 @@ async fn every_call_with_a_code_reports_an_unknown_one() {
             for (asked, format) in every_format() {
                 let answered = endpoint.ask(&tv, unknown, asked, format).await;
                 assert_error(endpoint, &answered, format, status);
-                // Wrong codes are counted, and forgiven with time.
+                // The budget of wrong codes refills with time.
                 super::forget_answers(&bridge).await;
             }
         }

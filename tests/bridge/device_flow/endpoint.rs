@@ -1,34 +1,34 @@
-//! Every call of the flow: what it answers where all is well, and where nobody is logged in.
+//! Every call of the flow, with its expected results.
 
 use super::{client::Client, second_screen::browser};
 use crate::support::http::Answer;
 
 /// A call of the flow.
 pub struct Endpoint {
-    /// As the documents call it.
+    /// The documents' name of the call.
     pub name: &'static str,
     pub method: &'static str,
     /// Its path without an extension; `CODE` stands for the code.
     path: &'static str,
     /// Its parameters, in the query or, with a POST, in a form.
     parameters: &'static str,
-    /// Whether a page calls it, which has no token.
+    /// Whether a page without a token makes the call.
     is_open: bool,
-    /// Its status where all is well.
+    /// The status on success.
     pub success: u16,
-    /// Its status where nobody has logged in.
+    /// The status without a login.
     pub not_logged_in: u16,
-    /// Its status where the login's time is over.
+    /// The status with an expired login.
     pub expired: u16,
-    /// Its status where nobody knows the code, if it has one.
+    /// The status with an unknown code, if the call has a code.
     pub unknown_code: Option<u16>,
-    /// The members of its answer in JSON; none where it has no body of its own.
+    /// The members of the JSON response; empty if it has no body of its own.
     pub members: &'static [&'static str],
-    /// The outermost element of its answer in XML.
+    /// The root element of the XML response.
     pub root: &'static str,
 }
 
-/// How a client asks for a format.
+/// How a client requests a format.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Asked {
     Extension,
@@ -36,10 +36,10 @@ pub enum Asked {
     Accept,
 }
 
-/// All ways to ask for a format.
+/// All ways to request a format.
 pub const ASKED: [Asked; 3] = [Asked::Extension, Asked::Parameter, Asked::Accept];
 
-/// The calls, in the order of a TV's evening.
+/// The calls, in the order of a typical session of a TV.
 pub const ENDPOINTS: [Endpoint; 14] = [
     Endpoint {
         name: "config",
@@ -57,7 +57,7 @@ pub const ENDPOINTS: [Endpoint; 14] = [
         parameters: "requestor_id=REF&mso_id=Cablevision&reg_code=CODE&domain_name=adobe.com&noflash=true\
                      &no_iframe=true&redirect_url=https%3A%2F%2Factivate.example.com%2Fdone",
         is_open: true,
-        // The code is used up by then.
+        // The code is already used.
         success: 400,
         not_logged_in: 302,
         expired: 400,
@@ -179,7 +179,7 @@ pub const ENDPOINTS: [Endpoint; 14] = [
     LOGOUT,
 ];
 
-/// Without a body, and the end of the login.
+/// Logout, which has no body and ends the login.
 pub const LOGOUT: Endpoint = Endpoint {
     name: "logout",
     method: "DELETE",
@@ -205,7 +205,7 @@ const GET: Endpoint = Endpoint {
 };
 
 impl Endpoint {
-    /// What the call comes to, in the format that is asked for in this way.
+    /// The response to the call, in this format, requested in this way.
     pub async fn ask(&self, tv: &Client<'_>, code: &str, asked: Asked, format: &str) -> Answer {
         let page = browser(tv.bridge);
         let client = if self.is_open { &page } else { tv };
@@ -222,7 +222,7 @@ impl Endpoint {
     }
 }
 
-/// Every call with every way to ask for JSON and XML.
+/// Every way to request JSON and XML.
 pub fn every_format() -> impl Iterator<Item = (Asked, &'static str)> {
     ASKED.into_iter().flat_map(|asked| ["json", "xml"].map(|format| (asked, format)))
 }

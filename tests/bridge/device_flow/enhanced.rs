@@ -1,4 +1,4 @@
-//! Errors with codes for programs, of a requestor that has them.
+//! Enhanced errors, which have codes, for a requestor that enables them.
 
 use passbridge::config::BackendKind;
 use serde_json::{Value, json};
@@ -10,7 +10,7 @@ use crate::support::{
     rest::Device,
 };
 
-/// The call of a device that says what it is.
+/// The call with device information.
 fn said(call: Call) -> Call {
     call.header("user-agent", "Roku/DVP-12.0 (062.00E04156A)")
 }

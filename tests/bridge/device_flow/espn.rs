@@ -1,5 +1,4 @@
-//! The clients of ESPN: they poll by their code, sign the URL as a whole or a path of their own, and take `expires` for a
-//! number.
+//! The clients of ESPN: they poll by code, sign the whole URL or a path of their own, and parse `expires` as a number.
 
 use super::{DEVICE_ID, MVPD, answer, client::Client, field, second_screen, signature::signed};
 use crate::support::{Bridge, http::Answer, test_server::START};
@@ -13,13 +12,13 @@ impl<'a> Espn<'a> {
         Self { client: Client::new(bridge).with("accept", "application/json") }
     }
 
-    /// A call whose signature names this.
+    /// A call whose signature has this `request_uri`.
     async fn get(&self, request_uri: &str, path: &str) -> Answer {
         let client = self.client.clone().with("authorization", signed("GET", request_uri, path, START));
         client.get(path).await
     }
 
-    /// The parameters stand in the query, and the body is an empty object of JSON.
+    /// Registers with parameters in the query and an empty JSON object as the body.
     async fn register(&self) -> String {
         let path = format!("/reggie/v1/REF/regcode?deviceId={DEVICE_ID}&deviceType=appletv&ttl=3600");
         let client = self.client.clone().with("authorization", signed("POST", "/regcode", "code", START));
@@ -45,7 +44,7 @@ async fn an_espn_client_polls_by_its_code_until_the_login() {
     assert_eq!(answer::names(&login), ["expires", "mvpd", "requestor", "userId"]);
     assert_eq!((&login["mvpd"], &login["requestor"]), (&MVPD.into(), &"REF".into()));
     assert!(answer::expires(&login) > START, "{login}");
-    // It goes on asking by the code after the login.
+    // The client continues to poll by the code after the login.
     bridge.advance(std::time::Duration::from_secs(60)).await;
     assert_eq!(answer::json(&espn.get(&whole, &path).await, 200), login);
 
@@ -65,11 +64,11 @@ async fn an_espn_client_polls_by_its_code_until_the_login() {
     assert_eq!(media["userId"], login["userId"]);
     assert!(answer::expires(&media) > START);
 
-    // Only by its device, with the requestor in what it signs.
+    // By device only, with the requestor in the signature.
     let path = format!("/api/v1/logout?deviceId={DEVICE_ID}");
     let client = espn.client.clone().with("authorization", signed("DELETE", "/logout", "out", START));
     answer::empty(&client.delete(&path).await, 204);
     let refused = espn.get("/mediatoken", &format!("/api/v1/mediatoken?{device}&resource=espn1")).await;
     let refused = answer::json(&refused, 403);
-    assert_eq!(refused["status"], 403, "it compares a number");
+    assert_eq!(refused["status"], 403, "the client compares a number");
 }

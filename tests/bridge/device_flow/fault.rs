@@ -1,5 +1,5 @@
-//! Every call in every format, where the provider fails: JSON is JSON, nobody is told that their own token or login is at
-//! fault, and nobody is logged out.
+//! Every call in every format while the provider fails: errors have the requested format, never blame the client's token or
+//! login, and log no viewer out.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use super::{
 };
 use crate::support::{Bridge, http::Answer};
 
-/// What the provider does to every call of its version 2, and how a fault of it is told.
+/// What the provider does to every call of its version 2, by name.
 fn faults() -> [(&'static str, Value); 9] {
     let page = |status: u16| json!({ "status": { "status": status, "content_type": "text/html", "body": "<html>no" } });
     [
@@ -29,7 +29,7 @@ fn faults() -> [(&'static str, Value); 9] {
     ]
 }
 
-/// A server that does not wait long for its provider.
+/// A server with a short upstream timeout.
 async fn impatient() -> Bridge {
     Bridge::configured(BackendKind::V2, |config| {
         configure(config);
@@ -46,12 +46,12 @@ async fn break_with(bridge: &Bridge, fault: &Value) {
     bridge.provider.fault(fault).await;
 }
 
-/// What is known is still told, and what is not is a fault of the server's, or haste.
+/// Asserts that known values are still returned, and that other calls report a server fault or a rate limit.
 #[track_caller]
 fn assert_no_blame(place: &str, answered: &Answer, format: &str) {
     match answered.status.as_u16() {
         200 | 204 | 302 => {}
-        // The code is used up, and stays so.
+        // The used code stays used.
         400 if place.contains("authenticate in") => {}
         429 => assert!(answered.header("content-type").starts_with("text/html"), "{place}: {answered:?}"),
         status @ (500 | 503) if format == "json" => {
@@ -68,11 +68,11 @@ fn assert_no_blame(place: &str, answered: &Answer, format: &str) {
 async fn no_provider_fault_blames_a_client_or_logs_a_viewer_out() {
     let bridge = impatient().await;
     let (tv, code) = logged_in(&bridge).await;
-    // Something was decided, and is remembered whatever becomes of the provider.
+    // An earlier decision stays cached whatever the provider does.
     let about = "requestor=REF&deviceId=2ab3fb02b8e2a2f2&resource=news";
     answer::json(&tv.get(&format!("/api/v1/authorize.json?{about}")).await, 200);
     for (name, fault) in faults() {
-        // Its token ends before the list does.
+        // The token expires before the list does.
         let tv = super::tv(&bridge).await;
         for endpoint in ENDPOINTS.iter().filter(|endpoint| endpoint.method != LOGOUT.method) {
             for (asked, format) in every_format() {
@@ -93,7 +93,7 @@ async fn no_provider_fault_blames_a_client_or_logs_a_viewer_out() {
 async fn refused_credentials_are_not_reported_as_a_client_error() {
     let bridge = impatient().await;
     let (tv, code) = logged_in(&bridge).await;
-    // Something was decided, and is remembered whatever becomes of the provider.
+    // An earlier decision stays cached whatever the provider does.
     let about = "requestor=REF&deviceId=2ab3fb02b8e2a2f2&resource=news";
     answer::json(&tv.get(&format!("/api/v1/authorize.json?{about}")).await, 200);
     bridge.provider.forget_tokens().await;
@@ -117,7 +117,7 @@ async fn a_refused_upstream_token_is_renewed_without_a_client_error() {
     bridge.provider.forget_tokens().await;
     forget_answers(&bridge).await;
     assert_eq!(check_login(&tv).await, 200);
-    assert_eq!(bridge.provider.issued().await.0, 1, "nothing was registered anew");
+    assert_eq!(bridge.provider.issued().await.0, 1, "no new registration");
 }
 
 #[tokio::test]

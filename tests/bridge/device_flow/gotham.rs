@@ -1,5 +1,4 @@
-//! The module of EPlusTV for MSG and YES: it registers anew at each start, names nothing of its device but the id, and stays
-//! logged in all the same.
+//! The module of EPlusTV for MSG and YES: it registers again at each start, sends only the device id, and stays logged in.
 
 use passbridge::config::{BackendKind, DeviceInfoRule};
 use serde_json::Value;
@@ -10,7 +9,7 @@ use crate::support::{
     rest::{ask_for_token, mint, register, statement_command, token_form},
 };
 
-/// A start of the program: a client of its own.
+/// A start of the app, with its own client registration.
 async fn started<'a>(bridge: &'a Bridge, statement: &str) -> Client<'a> {
     let registered = register(&bridge.server, statement).await;
     let issued = ask_for_token(&bridge.server, token_form(&registered)).await;
@@ -30,7 +29,7 @@ async fn an_app_that_registers_at_each_start_stays_logged_in() {
     let statement = mint(&bridge.server, statement_command()).await;
     let first = started(&bridge, &statement).await;
     let device = format!("deviceId={DEVICE_ID}&requestor=REF");
-    // Its form has nothing but the device, and nowhere does it say what that is.
+    // Its form has only the device id, and no call has device information.
     let created = first.post("/reggie/v1/REF/regcode", format!("deviceId={DEVICE_ID}")).await;
     let code = answer::text(&answer::json(&created, 201), "code");
     second_screen::log_in(&bridge, &code, MVPD).await;
@@ -48,7 +47,7 @@ async fn an_app_that_registers_at_each_start_stays_logged_in() {
         answer::json(&second.get(&format!("/api/v1/preauthorize?{device}&resource=YESN,MSGGO")).await, 200);
     let ids: Vec<_> = many["resources"].as_array().expect("a list").iter().map(|one| &one["id"]).collect();
     assert_eq!(ids, ["YESN", "MSGGO"]);
-    // Its requestor is the only one of its statement.
+    // The statement has only one requestor.
     answer::json(&second.get(&format!("/api/v1/checkauthn?deviceId={DEVICE_ID}")).await, 200);
 }
 
@@ -66,7 +65,7 @@ async fn a_device_without_any_device_information_is_served() {
     let created = tv.post("/reggie/v1/REF/regcode", format!("deviceId={DEVICE_ID}&format=json")).await;
     let code = answer::text(&answer::json(&created, 201), "code");
     second_screen::log_in(&bridge, &code, MVPD).await;
-    // What the device was told a moment ago is told for some seconds more.
+    // The last response for the device stays cached for some seconds.
     bridge.advance(std::time::Duration::from_secs(5)).await;
     answer::json(&tv.get(&format!("/api/v1/authorize?{device}&resource=MSGGO")).await, 200);
 }

@@ -1,4 +1,4 @@
-//! The same evening over both faces: what one does the other knows.
+//! One session over both faces: each face sees what the other does.
 
 use passbridge::proto::v1::{
     AuthorizeRequest, Decision, GetProfileRequest, LogoutRequest, StartLoginRequest, authorize_request,
@@ -65,8 +65,7 @@ async fn a_tv_sees_a_login_that_a_service_started() {
         (Some(MVPD), Some(found.user_id.as_str()))
     );
     let ends = found.expire_time.expect("ends");
-    let ends =
-        u64::try_from(ends.seconds * 1000 + i64::from(ends.nanos / 1_000_000)).expect("later than 1970");
+    let ends = u64::try_from(ends.seconds * 1000 + i64::from(ends.nanos / 1_000_000)).expect("after 1970");
     assert_eq!(answer::expires(&login), ends);
 }
 
@@ -88,7 +87,7 @@ async fn a_service_sees_the_login_and_logout_of_a_tv() {
     assert_eq!((permitted.decision(), permitted.mvpd_id.as_str()), (Decision::Permit, MVPD));
     let ended = bridge.while_time_passes(service.logout(log_out())).await.expect("logs out").into_inner();
     assert_eq!(ended.mvpd_ids, [MVPD]);
-    assert_eq!(check_login(&tv).await, 403, "at once, whatever was known a moment ago");
+    assert_eq!(check_login(&tv).await, 403, "at once, despite the cache");
     let gone = bridge.while_time_passes(service.get_profile(get())).await;
     refused(gone, Code::NotFound, "PROFILE_NOT_FOUND");
 }

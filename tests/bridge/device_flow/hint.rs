@@ -1,4 +1,4 @@
-//! What devices send for the provider alone: it travels with the call, and is remembered by nobody.
+//! Values that devices send for the provider alone: forwarded with the call and not stored.
 
 use super::{DEVICE_ID, MVPD, answer, code, field, logged_in, second_screen, tv};
 

@@ -1,5 +1,5 @@
-//! The Kodi module: it signs each request anew, asks for JSON by `format`, reads JSON of every error, and knows a success by
-//! its status only. From one start to the next it keeps whatever cookies it was sent.
+//! The Kodi module: it signs every request, requests JSON by `format`, parses every error as JSON, and detects success by
+//! status only. It keeps cookies across starts.
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 use serde_json::Value;
@@ -9,7 +9,7 @@ use crate::support::{Bridge, http::Answer, test_server::START};
 
 const DEVICE_ID: &str = "9e3c1a62-7f0b-11ee-b962-0242ac120002";
 
-/// A document as a resource, encoded once and for all by whoever wrote the add-on.
+/// A document as a resource, already encoded in the add-on's source.
 const RESOURCE: &str = "%3Crss+version%3D%222.0%22+xmlns%3Amedia%3D%22http%3A%2F%2Fsearch.yahoo.com%2Fmrss%2F%22%3E\
                         %3Cchannel%3E%3Ctitle%3ENEWS%3C%2Ftitle%3E%3Citem%3E%3Ctitle%3EA%2C+B+%26amp%3B+C%3C%2Ftitle\
                         %3E%3C%2Fitem%3E%3C%2Fchannel%3E%3C%2Frss%3E";
@@ -31,9 +31,9 @@ impl<'a> Kodi<'a> {
         Self { client, nonces: 0.. }
     }
 
-    /// The headers of one call.
+    /// The client with a signature for one call.
     fn signing(&mut self, method: &str, path: &str) -> Client<'a> {
-        let nonce = self.nonces.next().expect("continues").to_string();
+        let nonce = self.nonces.next().expect("endless").to_string();
         self.client.clone().with("authorization", signed(method, path, &nonce, START))
     }
 
@@ -47,13 +47,13 @@ impl<'a> Kodi<'a> {
 
     async fn register(&mut self) -> String {
         let path = "/reggie/v1/REF/regcode";
-        // Nothing of it is encoded, and the application is named here and never again.
+        // Nothing is encoded, and only this call names the application.
         let form = format!(
             "registrationURL=http://sp.auth.adobe.com/adobe-services&ttl=3600&deviceId={DEVICE_ID}&format=json\
              &appId=kodi&appVersion=1&deviceType=Kodi&mvpd={MVPD}"
         );
         let client = self.signing("POST", path);
-        // The client has the header already.
+        // The client already sends the header.
         let created = client.send(client.call("POST", path).body(form)).await;
         answer::text(&answer::json(&created, 201), "code")
     }
@@ -69,7 +69,7 @@ impl<'a> Kodi<'a> {
 async fn the_kodi_module_logs_in_plays_and_logs_out() {
     let bridge = field().await;
     let mut kodi = Kodi::new(&bridge);
-    // Without a requestor: it stands in what is signed.
+    // Without a requestor, because the signature has it.
     let refused = kodi.get("/api/v1/checkauthn", "").await;
     assert!(!answer::message(&refused, 403).is_empty());
     let code = kodi.register().await;
@@ -83,7 +83,7 @@ async fn the_kodi_module_logs_in_plays_and_logs_out() {
     let permitted = answer::json(&kodi.about("/api/v1/authorize").await, 200);
     let resource: String =
         form_urlencoded::parse(format!("r={RESOURCE}").as_bytes()).map(|(_, it)| it).collect();
-    assert_eq!(permitted["resource"], resource, "it comes back as it was sent");
+    assert_eq!(permitted["resource"], resource, "the resource is returned as sent");
     let kept = answer::json(&kodi.about("/api/v1/tokens/authz").await, 200);
     assert_eq!(kept["expires"], permitted["expires"]);
     let media = answer::json(&kodi.about("/api/v1/mediatoken").await, 200);
@@ -106,7 +106,7 @@ async fn every_error_for_the_kodi_module_is_json_with_a_message() {
     }
     let code = kodi.register().await;
     second_screen::log_in(&bridge, &code, MVPD).await;
-    // What the device was told a moment ago is told for some seconds more.
+    // The last response for the device stays cached for some seconds.
     bridge.advance(std::time::Duration::from_secs(5)).await;
     deny(&bridge, "authorization_denied_by_mvpd").await;
     let refused: Value = answer::json(&kodi.about("/api/v1/authorize").await, 403);

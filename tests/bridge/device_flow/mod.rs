@@ -1,15 +1,15 @@
-//! The whole flow of version 1 over version 2 of the provider: clients in the field, each in its own way (reference of the
-//! device flow, section 6.1), and the pages and browsers of their viewers.
+//! The complete flow of version 1 over version 2 of the provider: clients in the field, each with its peculiarities
+//! (reference of the device flow, section 6.1), and the pages and browsers of their viewers.
 //!
-//! | module | what it is for |
+//! | module | contents |
 //! |---|---|
-//! | `client` | what all clients have in common: what they send with every call |
-//! | `answer` | answers, read as clients read them |
-//! | `signature` | requests signed as before registration |
-//! | `kodi`, `espn`, `quickbrick`, `nbc`, `willow`, `test_page`, `gotham` | clients that were found in the field |
+//! | `client` | a client, with the headers that it sends in every call |
+//! | `answer` | responses, parsed as clients parse them |
+//! | `signature` | signed requests, the method before registration |
+//! | `kodi`, `espn`, `quickbrick`, `nbc`, `willow`, `test_page`, `gotham` | clients found in the field |
 //! | `second_screen` | the pages of programmers |
-//! | `success`, `denial`, `fault` | every call in every format: what it answers where all is well, where it is refused, and where the provider fails |
-//! | the others | one subject each |
+//! | `success`, `denial`, `fault` | every call in every format: on success, on refusal, and while the provider fails |
+//! | other modules | one subject each |
 
 mod already_logged_in;
 mod answer;
@@ -47,19 +47,19 @@ use crate::support::{
 };
 use client::Client;
 
-/// The operator of all logins that do not say otherwise.
+/// The default operator of logins.
 const MVPD: &str = "Cablevision";
 
-/// The device of all calls that do not say otherwise, hashed as the documents ask for.
+/// The default device id of calls, hashed as documented.
 const DEVICE_ID: &str = "2ab3fb02b8e2a2f2";
 
-/// Where a viewer's browser comes back to.
+/// The redirect URL of logins.
 const DONE: &str = "https://activate.example.com/done";
 
-/// The page of a programmer that may call from a browser.
+/// A programmer's page that is allowed to call from a browser.
 const ORIGIN: &str = "https://activate.example.com";
 
-/// Where the viewers' browsers are.
+/// The address of the viewers' browsers.
 const VIEWER_IP: &str = "198.51.100.20";
 
 /// The server that the clients in the field call.
@@ -79,20 +79,20 @@ fn configure(config: &mut Config) {
     config.rest.cors_origins = vec![ORIGIN.to_owned()];
 }
 
-/// A TV that has registered as the documents ask for, and knows nothing else.
+/// A TV that has registered as documented.
 async fn tv(bridge: &Bridge) -> Client<'_> {
     let token = access_token(&bridge.server, statement_command()).await;
     Client::new(bridge).with("authorization", format!("Bearer {token}"))
 }
 
-/// A code of the usual device.
+/// Creates a code for the default device.
 async fn code(tv: &Client<'_>) -> String {
     let path = format!("/reggie/v1/REF/regcode.json?deviceId={DEVICE_ID}");
     let created = tv.post(&path, "device_info=eyJtb2RlbCI6IkFGVE1NIiwib3NOYW1lIjoiQW5kcm9pZCJ9").await;
     answer::text(&answer::json(&created, 201), "code")
 }
 
-/// A TV whose viewer has logged in with the operator, by a code and a browser; and the code.
+/// A TV whose viewer has logged in by a code and a browser, and the code.
 async fn logged_in<'a>(bridge: &'a Bridge) -> (Client<'a>, String) {
     let tv = tv(bridge).await;
     let code = code(&tv).await;
@@ -101,22 +101,22 @@ async fn logged_in<'a>(bridge: &'a Bridge) -> (Client<'a>, String) {
     (tv, code)
 }
 
-/// The status that the TV gets when it asks whether somebody is logged in.
+/// The status of the TV's login check.
 async fn check_login(tv: &Client<'_>) -> u16 {
     tv.get(&format!("/api/v1/checkauthn.json?requestor=REF&deviceId={DEVICE_ID}")).await.status.as_u16()
 }
 
-/// Lets pass what the TV was told a moment ago.
+/// Waits until cached responses have expired.
 async fn forget_answers(bridge: &Bridge) {
     bridge.advance(std::time::Duration::from_secs(61)).await;
 }
 
-/// Gives the stand-in an order.
+/// Configures the mock provider.
 async fn order(bridge: &Bridge, path: &str, body: Value) {
     bridge.provider.order("POST", path, body).await;
 }
 
-/// Has the operator deny what is asked for, for this reason.
+/// Makes the operator deny resources with this code.
 async fn deny(bridge: &Bridge, code: &str) {
     order(bridge, "verdicts", json!({ "code": code, "details": "Call us, ann" })).await;
 }

@@ -1,5 +1,5 @@
-//! The apps of NBC: every call is signed as a POST of the path for codes, the app itself asks where the login is and opens
-//! that, and three calls about a resource follow one another at once.
+//! The apps of NBC: every call is signed as a POST of the path for codes, the app itself gets the login URL and opens it, and
+//! three calls about a resource follow in quick succession.
 
 use std::time::Duration;
 
@@ -12,20 +12,20 @@ use crate::{
     support::{Bridge, request::REQUESTOR, test_server::START},
 };
 
-/// A page of the app's own, which it watches for.
+/// A page of the app, whose opening it detects.
 const DONE: &str = "https://www.nbcsports.example/activated";
 
 fn app(bridge: &Bridge) -> Client<'_> {
     app_at(bridge, START)
 }
 
-/// The app at this time, which is signed.
+/// The app with a signature of this time.
 fn app_at(bridge: &Bridge, time: u64) -> Client<'_> {
     let authorization = signed("POST", "/reggie/v1/REF/regcode", &time.to_string(), time);
     Client::new(bridge).with("accept", "application/json").with("authorization", authorization)
 }
 
-/// A server whose requestor has no domain of the provider's own.
+/// A server whose requestor has none of the provider's domains.
 async fn without_domain_of_the_provider() -> Bridge {
     let bridge = Bridge::configured(BackendKind::V2, |config| {
         configure(config);
@@ -44,7 +44,7 @@ async fn code(app: &Client<'_>) -> String {
     answer::text(&answer::json(&created, 201), "code")
 }
 
-/// Where the app is told to send the viewer's browser.
+/// The login URL that the app gets for the viewer's browser.
 async fn login_url(app: &Client<'_>, code: &str) -> String {
     let done: String = form_urlencoded::byte_serialize(DONE.as_bytes()).collect();
     let path = format!(
@@ -63,7 +63,7 @@ async fn an_nbc_app_opens_the_login_itself_and_plays() {
     assert_eq!(app.get(&format!("/api/v1/checkauthn?deviceId={DEVICE_ID}")).await.status, 403);
     let code = code(&app).await;
     let url = login_url(&app, &code).await;
-    assert!(url.starts_with(&bridge.provider.url()), "the browser needs the provider's own cookies: {url}");
+    assert!(url.starts_with(&bridge.provider.url()), "the browser needs the provider's cookies: {url}");
     let poll = format!("/api/v1/tokens/authn?deviceId={DEVICE_ID}&requestor=REF");
     for _ in 0..5 {
         assert_eq!(app.get(&poll).await.status, 404);
@@ -77,10 +77,10 @@ async fn an_nbc_app_opens_the_login_itself_and_plays() {
     let about = format!("?deviceId={DEVICE_ID}&requestor=REF&resource=nbcsports");
     let permitted = answer::json(&app.get(&format!("/api/v1/authorize{about}")).await, 200);
     let kept = answer::json(&app.get(&format!("/api/v1/tokens/authz{about}")).await, 200);
-    assert_eq!(kept, permitted, "whoever has authorized can read it at once");
+    assert_eq!(kept, permitted, "the authorization can be read at once");
     answer::json(&app.get(&format!("/api/v1/tokens/media{about}")).await, 200);
     let asked = bridge.provider.calls_to("/api/v2/REF/decisions/").await;
-    assert_eq!(asked.len(), 1, "the operator is asked once for all three: {asked:?}");
+    assert_eq!(asked.len(), 1, "one decision serves all three calls: {asked:?}");
 
     answer::empty(&app.delete(&format!("/api/v1/logout?deviceId={DEVICE_ID}")).await, 204);
     assert_eq!(app.get(&format!("/api/v1/checkauthn?deviceId={DEVICE_ID}")).await.status, 403);
@@ -124,14 +124,14 @@ async fn an_nbc_app_starts_a_free_preview_and_gets_its_login_token_at_once() {
     assert!(ends > START && ends <= START + 11 * 60_000, "{permitted}");
     answer::json(&app.get(&format!("/api/v1/tokens/media{about}&resource=nbcsports")).await, 200);
 
-    // It goes on until it is used up, which shows at the next decision and nowhere else.
+    // The trial continues until it is used up, which only the next decision shows.
     bridge.advance(Duration::from_secs(15 * 60)).await;
     let app = app_at(&bridge, START + 15 * 60_000);
     let refused = answer::json(&app.get(&format!("/api/v1/authorize{about}&resource=nbcsports")).await, 403);
     assert_eq!(refused["message"], "User not authorized");
     assert!(refused["details"].is_string(), "{refused}");
 
-    // A login follows a logout.
+    // A login is possible after a logout.
     answer::empty(&app.delete(&format!("/api/v1/logout?deviceId={DEVICE_ID}")).await, 204);
     assert_eq!(app.get(&format!("/api/v1/checkauthn{about}")).await.status, 403);
     let url = login_url(&app, &code(&app).await).await;

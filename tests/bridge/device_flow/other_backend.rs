@@ -1,5 +1,5 @@
-//! The paths of the flow where version 2 does not stand behind the requestor: over version 1 they go to the provider as they
-//! are, and over passbridge's own store there are none.
+//! The paths of the flow for requestors without version 2: over version 1 they are forwarded unchanged, and the local backend
+//! has none of them.
 
 use passbridge::config::{BackendKind, ClientRegistrationMode};
 use serde_json::Value;
@@ -19,7 +19,7 @@ async fn over(backend: BackendKind, registration: ClientRegistrationMode) -> Bri
     .await
 }
 
-/// What the stand-in was called with.
+/// The call that the mock provider received.
 #[track_caller]
 fn echo(answered: &Answer) -> Value {
     assert_eq!(answered.status, 200, "{answered:?}");
@@ -56,7 +56,7 @@ async fn over_v1_a_relayed_token_is_forwarded_and_a_page_has_none() {
     let path = format!("/api/v1/checkauthn?requestor=REF&deviceId={DEVICE_ID}");
     let sent = echo(&tv.get(&path).await);
     assert_eq!(sent["headers"]["authorization"], format!("Bearer {token}"));
-    // The stand-in lets nobody echo without a token.
+    // The mock provider echoes only calls with a token.
     Client::at(&bridge, VIEWER_IP).get("/api/v1/checkauthn/ABCDEFG?requestor=REF").await;
     let calls = bridge.provider.calls_to("/api/v1/checkauthn/ABCDEFG").await;
     assert_eq!(calls.len(), 1);

@@ -1,4 +1,4 @@
-//! What a page of the programmer's may do without a token, and what it does not learn.
+//! What a programmer's page may call without a token, and which data it does not get.
 
 use std::time::Duration;
 
@@ -22,7 +22,7 @@ async fn configured(second_screen: SecondScreen) -> Bridge {
     .await
 }
 
-/// What pages call.
+/// The calls of pages.
 fn calls(code: &str) -> [String; 5] {
     [
         "/api/v1/config/REF?format=json".to_owned(),
@@ -79,9 +79,9 @@ async fn a_page_gets_no_data_about_the_viewer() {
             assert!(!said.contains(&secret), "{said}");
         }
     }
-    // The record itself names the device, as it always has; nothing of the login.
+    // The record has the device, as documented, and nothing about the login.
     let read = xhr(&bridge).get(&format!("/reggie/v1/REF/regcode/{code}.json")).await;
-    assert_eq!(read.status, 404, "the code is used up: {read:?}");
+    assert_eq!(read.status, 404, "the code is already used: {read:?}");
 }
 
 #[tokio::test]
@@ -92,7 +92,7 @@ async fn a_page_needs_a_token_if_configured() {
     for path in calls(&code) {
         answer::message(&browser(&bridge).get(&path).await, 401);
     }
-    // What the calls come to with one is another test's: none of them is refused.
+    // With a token, none of the calls is refused. Other tests check the responses.
     for path in calls(&code) {
         let answered = tv.get(&path).await;
         assert_ne!(answered.status, 401, "{path}: {answered:?}");
@@ -108,7 +108,7 @@ async fn wrong_codes_are_counted_by_viewer() {
     .await;
     let (_, code) = logged_in(&bridge).await;
     let page = |address| Client::at(&bridge, address);
-    // No time may pass, or some would be forgiven.
+    // Time must not pass, because the budget would refill.
     let ask = async |address, path: &str| page(address).call("GET", path).send().await;
     for path in [
         "/reggie/v1/REF/regcode/ZZZZZZ1.json",

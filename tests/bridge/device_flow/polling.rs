@@ -1,4 +1,4 @@
-//! TVs that ask every second, what that costs the provider, and that nobody waits for it.
+//! TVs that poll every second: how many upstream calls they cause, and that changes are visible at once.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -16,7 +16,7 @@ use crate::support::Bridge;
 
 const SECOND: Duration = Duration::from_secs(1);
 
-/// What the provider has counted: calls by endpoint.
+/// The provider's counts of calls, by endpoint.
 async fn counted(bridge: &Bridge) -> BTreeMap<String, u64> {
     let rates = bridge.provider.order("GET", "rates", Value::Null).await;
     let rates: Value = serde_json::from_str(&rates.body).expect("JSON");
@@ -29,12 +29,12 @@ async fn counted(bridge: &Bridge) -> BTreeMap<String, u64> {
     sums
 }
 
-/// How many of these are about logins.
+/// The number of these calls that are about logins.
 fn about_logins(counted: &BTreeMap<String, u64>) -> u64 {
     counted.iter().filter(|(endpoint, _)| endpoint.contains("/profiles")).map(|(_, calls)| calls).sum()
 }
 
-/// Asks once a second, for so many seconds, with nothing but that moving the clocks.
+/// Polls once a second for this many seconds. Only this advances the clocks.
 async fn poll(tv: &Client<'_>, path: &str, seconds: u32, status: u16) {
     for _ in 0..seconds {
         let answered = tv.call("GET", path).send().await;
@@ -115,17 +115,17 @@ async fn a_page_sees_the_login_at_once_despite_cached_polls() {
     )
     .await;
     let page_of = crate::browser::open(&bridge, &url).await;
-    // No time passes from here on.
+    // Time stops from here on.
     let ask = async |client: &Client<'_>, path: &str| client.call("GET", path).send().await;
     assert_eq!(ask(&tv, &check_device).await.status, 403);
     assert_eq!(ask(&page, &check_code).await.status, 403);
     page_of.submit(&bridge).await;
-    assert_eq!(ask(&page, &check_code).await.status, 200, "the page asks at once");
-    assert_eq!(ask(&tv, &check_device).await.status, 200, "and the TV knows by its next poll");
+    assert_eq!(ask(&page, &check_code).await.status, 200, "the page checks at once");
+    assert_eq!(ask(&tv, &check_device).await.status, 200, "the TV's next poll shows the login");
     let path = format!("/api/v1/tokens/authn.json?requestor=REF&deviceId={DEVICE_ID}");
     assert_eq!(answer::json(&ask(&tv, &path).await, 200)["mvpd"], MVPD);
     let last = watch.message().await.expect("continues").expect("a message").registration_code;
-    assert_eq!(last.expect("a code").state(), State::Released, "and so does who watches the code");
+    assert_eq!(last.expect("a code").state(), State::Released, "the watcher of the code is notified");
 }
 
 #[tokio::test]

@@ -1,5 +1,5 @@
 //! The login of Applicaster's apps for Samsung, Android TV and tvOS: it polls for the login token every five seconds, and
-//! logs out with nothing but its device.
+//! logs out with its device id alone.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ async fn an_app_polls_for_the_login_token_and_logs_out_by_device() {
     let created = register.post("/reggie/v1/REF/regcode", format!("deviceId={DEVICE_ID}&format=json")).await;
     let code = answer::text(&answer::json(&created, 201), "code");
 
-    // A GET that is signed as a POST of another path.
+    // A GET with the signature of a POST to another path.
     let poll = tv.clone().with("authorization", signed("POST", "/authn", "2", START));
     let path = format!("/api/v1/tokens/authn?deviceId={DEVICE_ID}&requestor=REF");
     for _ in 0..4 {
@@ -27,10 +27,10 @@ async fn an_app_polls_for_the_login_token_and_logs_out_by_device() {
     assert_eq!(login["mvpd"], MVPD);
     assert!(!answer::text(&login, "userId").is_empty());
 
-    // A DELETE that is signed as a GET.
+    // A DELETE with the signature of a GET.
     let out = tv.clone().with("authorization", signed("GET", "/logout", "3", START));
     answer::empty(&out.delete(&format!("/api/v1/logout?deviceId={DEVICE_ID}")).await, 204);
     answer::message(&poll.get(&path).await, 404);
     let calls = bridge.provider.calls_to("/api/v2/REF/logout/").await;
-    assert_eq!(calls.len(), 1, "the login is gone at the provider too: {calls:?}");
+    assert_eq!(calls.len(), 1, "the login ends at the provider too: {calls:?}");
 }

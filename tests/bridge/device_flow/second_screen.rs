@@ -1,26 +1,26 @@
-//! The pages of programmers, where viewers type codes and choose an operator.
+//! Programmers' pages, on which viewers type codes and choose an operator.
 
 use super::{DEVICE_ID, DONE, MVPD, ORIGIN, VIEWER_IP, answer, check_login, client::Client, code, field, tv};
 use crate::{browser, support::Bridge};
 
-/// A browser on a page of the programmer's: it has no token.
+/// A browser on a programmer's page, without a token.
 pub fn browser(bridge: &Bridge) -> Client<'_> {
     Client::at(bridge, VIEWER_IP)
 }
 
-/// The same on a page that calls from within it.
+/// The same browser, with calls from a script of the page.
 pub fn xhr(bridge: &Bridge) -> Client<'_> {
     browser(bridge).with("origin", ORIGIN).with("accept", "*/*")
 }
 
-/// Where a browser is sent that goes to log in with a code.
+/// The URL to which a browser is redirected for a login with a code.
 pub async fn start_login(bridge: &Bridge, query: &str) -> String {
     let answer = browser(bridge).get(&format!("/api/v1/authenticate?{query}")).await;
     assert_eq!(answer.status, 302, "{answer:?}");
     answer.header("location").to_owned()
 }
 
-/// A viewer logs in with a code, as the documents have it.
+/// A viewer logs in with a code, as documented.
 pub async fn log_in(bridge: &Bridge, code: &str, mvpd: &str) {
     let done: String = form_urlencoded::byte_serialize(DONE.as_bytes()).collect();
     let query = format!(
@@ -40,11 +40,11 @@ async fn the_cnbc_page_checks_the_code_and_the_login_from_the_browser() {
     let read = page.get(&format!("/reggie/v1/REF/regcode/{code}.json")).await;
     assert_eq!(answer::text(&answer::json(&read, 200), "code"), code);
     assert_eq!(read.header("access-control-allow-origin"), ORIGIN);
-    assert_ne!(page.get("/reggie/v1/REF/regcode/ZZZZZZZ.json").await.status, 200, "it was mistyped");
+    assert_ne!(page.get("/reggie/v1/REF/regcode/ZZZZZZZ.json").await.status, 200, "a mistyped code");
 
     let check = format!("/api/v1/checkauthn/{code}?requestor=REF");
-    assert_eq!(page.get(&check).await.status, 403, "nobody has logged in yet");
-    // `redirect_url` is not the last parameter, and carries the code in a query of its own.
+    assert_eq!(page.get(&check).await.status, 403, "no login yet");
+    // `redirect_url` is not the last parameter, and has the code in its own query.
     let back = format!("{DONE}?code={code}&from=tv");
     let encoded: String = form_urlencoded::byte_serialize(back.as_bytes()).collect();
     let query = format!(
@@ -66,7 +66,7 @@ async fn the_xfinity_page_treats_the_redirect_as_success() {
     let tv = tv(&bridge).await;
     let code = code(&tv).await;
     assert!(code.len() == 7 && code.bytes().all(|letter| letter.is_ascii_alphanumeric()), "{code}");
-    // Typed in lower case, and upper-cased by the page; there is no `no_iframe`.
+    // Typed in lower case and upper-cased by the page; without `no_iframe`.
     let typed = code.to_lowercase().to_uppercase();
     let query = format!(
         "reg_code={typed}&requestor_id=REF&mso_id=Comcast_SSO&domain_name=example.com&noflash=true\

@@ -1,4 +1,4 @@
-//! Requests signed as before registration.
+//! Signed requests, the method before registration.
 
 use aws_lc_rs::hmac;
 use base64::{Engine, prelude::BASE64_STANDARD};
@@ -6,7 +6,7 @@ use base64::{Engine, prelude::BASE64_STANDARD};
 pub const PUBLIC_KEY: &str = "public-key";
 pub const SECRET_KEY: &str = "secret-key";
 
-/// A signed `Authorization`, for a method and a path that need not be those of the call.
+/// A signed `Authorization` header. Its method and path may differ from those of the call.
 pub fn signed(method: &str, request_uri: &str, nonce: &str, time: u64) -> String {
     let text = format!(
         "{method} requestor_id=REF, nonce={nonce}, signature_method=HMAC-SHA1, request_time={time}, \

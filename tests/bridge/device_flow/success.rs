@@ -1,4 +1,4 @@
-//! Every call in every format, where somebody is logged in.
+//! Every call in every format with a login.
 
 use super::{
     answer,
@@ -28,7 +28,7 @@ async fn every_call_answers_as_documented_in_every_format() {
                     "{place}"
                 );
                 for member in endpoint.members.iter().filter(|_| endpoint.root.len() > 1) {
-                    // Some elements have the name of the answer.
+                    // Some elements have the same name as the root.
                     assert!(body.contains(&format!("<{member}")), "{member}: {place}");
                 }
             }
@@ -96,7 +96,7 @@ async fn head_answers_like_get_without_a_body_and_options_lists_methods() {
     let path = "/api/v1/checkauthn.json?requestor=REF&deviceId=2ab3fb02b8e2a2f2";
     let head = tv.send(tv.call("HEAD", path)).await;
     assert_eq!((head.status.as_u16(), head.body.as_str()), (200, ""), "{head:?}");
-    // A page's question before its call is another test's; where no page may call, this is what is left.
+    // OPTIONS without a configured origin. Another test covers preflight.
     let closed = crate::support::Bridge::over(passbridge::config::BackendKind::V2).await;
     let options = super::client::Client::new(&closed).call("OPTIONS", path).send().await;
     assert!(options.status.is_success() && options.header("allow").contains("GET"), "{options:?}");

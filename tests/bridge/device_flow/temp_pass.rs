@@ -1,4 +1,4 @@
-//! TempPasses by the flow of version 1: basic ones, and promotional ones with the viewer's identity.
+//! TempPasses in the flow of version 1: basic ones, and promotional ones with the viewer's identity.
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 use serde_json::{Value, json};
@@ -39,7 +39,7 @@ async fn a_trial_permits_everything_until_it_is_used_up() {
     bridge.advance(std::time::Duration::from_secs(4 * 3600)).await;
     let refused = answer::json(&tv.get(&format!("/api/v1/authorize?{}", about("a"))).await, 403);
     assert_eq!(refused["message"], "User not authorized");
-    // A used-up trial is begun like any other: the honest answer is that to the decision.
+    // A used-up trial can be started like any other. Only the decision denies.
     answer::empty(&begin(&tv, "TempPass", "").await, 204);
     answer::message(&tv.get(&format!("/api/v1/authorize?{}", about("a"))).await, 403);
 }
@@ -57,7 +57,7 @@ async fn the_viewer_of_a_promotional_trial_is_stored_and_sent_with_every_call() 
     let refused = tv.get(&format!("/api/v1/authorize?{}", about("6"))).await;
     assert!(answer::json(&refused, 403)["details"].is_string(), "{refused:?}");
     let calls = bridge.provider.calls_to("/api/v2/REF/decisions/").await;
-    assert_eq!(calls.len(), 6, "no decision of a trial is kept for later");
+    assert_eq!(calls.len(), 6, "decisions of a trial are not cached");
     for call in calls {
         let sent = call["headers"]["ap-temppass-identity"].as_str().expect("is sent");
         let sent: Value =
@@ -94,7 +94,7 @@ async fn invalid_identities_and_operators_that_are_not_temp_passes_are_refused()
     answer::message(&begin(&tv, "Cablevision", "").await, 400);
     answer::message(&begin(&tv, "Nobody", "").await, 400);
     let path = format!("/api/v1/tokens/authn.json?requestor=REF&deviceId={DEVICE_ID}");
-    assert_eq!(answer::json(&tv.get(&path).await, 200)["mvpd"], super::MVPD, "the login is as it was");
+    assert_eq!(answer::json(&tv.get(&path).await, 200)["mvpd"], super::MVPD, "the login is unchanged");
 }
 
 #[tokio::test]
@@ -107,7 +107,7 @@ async fn a_page_can_choose_a_temp_pass() {
          &redirect_url=https%3A%2F%2Factivate.example.com%2Fdone"
     );
     let location = super::second_screen::start_login(&bridge, &query).await;
-    assert_eq!(location, super::DONE, "nobody has to log in");
+    assert_eq!(location, super::DONE, "no login is needed");
     let page = super::second_screen::xhr(&bridge);
     answer::json(&page.get(&format!("/api/v1/checkauthn/{code}.json?requestor=REF")).await, 200);
     assert_eq!(check_login(&tv).await, 200);

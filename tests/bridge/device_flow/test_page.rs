@@ -1,5 +1,5 @@
-//! A test page in the style of the provider's support: an extension on every path, one signed header for all calls, and a code
-//! that is read from XML.
+//! A test page like those of the provider's support: an extension on every path, one signed header for all calls, and a code
+//! that is parsed from XML.
 
 use super::{DEVICE_ID, MVPD, answer, client::Client, field, second_screen, signature::signed};
 use crate::support::test_server::START;
@@ -11,7 +11,7 @@ async fn one_signature_is_accepted_for_a_session_and_every_path_may_have_an_exte
     let device = format!("deviceId={DEVICE_ID}&requestor=REF");
     let created = page.post("/reggie/v1/REF/regcode", format!("deviceId={DEVICE_ID}&ttl=1800")).await;
     assert_eq!(created.status, 201, "{created:?}");
-    assert!(created.header("content-type").starts_with("application/xml"), "it has asked for nothing");
+    assert!(created.header("content-type").starts_with("application/xml"), "the page requests no format");
     let code = answer::element(&created.body, "code").to_owned();
 
     let check_code = format!("/api/v1/checkauthn/{code}.json?{device}");

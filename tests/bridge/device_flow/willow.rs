@@ -1,5 +1,5 @@
-//! Willow's app for Android TV: it names its app and its kind of device with every call, shows the operator's own words to the
-//! viewer, and logs out with nothing but its header.
+//! Willow's app for Android TV: it names its app and its device type in every call, shows the operator's message to the
+//! viewer, and logs out with only its header.
 
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ async fn an_app_that_names_itself_in_every_call_is_identified_by_its_name() {
     second_screen::log_in(&bridge, &code, MVPD).await;
     let check = format!("/api/v1/checkauthn?{common}");
     answer::json(&tv.get(&check).await, 200);
-    // Another app of the same device has a login of its own, or none.
+    // Another app of the same device has its own login, or none.
     let other = check.replace("AndroidTV", "OtherApp");
     answer::message(&tv.get(&other).await, 403);
 
@@ -29,7 +29,7 @@ async fn an_app_that_names_itself_in_every_call_is_identified_by_its_name() {
 
     deny(&bridge, "authorization_denied_by_parental_controls").await;
     let refused = answer::json(&tv.get(&format!("/api/v1/authorize?{common}&resource=other")).await, 403);
-    assert_eq!(refused["details"], "Call us, ann", "it is shown to the viewer");
+    assert_eq!(refused["details"], "Call us, ann", "the app shows it to the viewer");
 }
 
 #[tokio::test]
@@ -42,6 +42,6 @@ async fn a_logout_without_a_device_is_refused_and_changes_nothing() {
     bridge.advance(Duration::from_secs(5)).await;
     let refused = tv.delete("/api/v1/logout").await;
     assert_eq!(refused.status, 400, "{refused:?}");
-    assert!(refused.body.contains("deviceId"), "it says what is missing: {refused:?}");
+    assert!(refused.body.contains("deviceId"), "the message names the missing parameter: {refused:?}");
     answer::json(&tv.get(&format!("/api/v1/checkauthn?deviceId={DEVICE_ID}{COMMON}")).await, 200);
 }

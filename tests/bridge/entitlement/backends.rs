@@ -1,4 +1,4 @@
-//! Where there are no logins.
+//! Backends without logins.
 
 use passbridge::{config::BackendKind, proto::v1::entitlement_service_client::EntitlementServiceClient};
 use tonic::Code;

@@ -26,7 +26,7 @@ async fn operators_are_listed_in_the_providers_order_with_names_and_logos() {
     let comcast = of("Comcast_SSO");
     assert!(comcast.auth_per_aggregator && comcast.auth_per_browser_session, "{comcast:?}");
     assert!(!of("Spectrum").passive_authn_enabled);
-    assert_eq!(of("Spectrum").display_name, "Spectrum", "one without a name has its id for one");
+    assert_eq!(of("Spectrum").display_name, "Spectrum", "an operator without a name shows its id");
     assert!(of("Proxied_Cable").proxy && of("TempPass").temp_pass);
 }
 

@@ -1,4 +1,4 @@
-//! Decisions: each word that the provider has for a denial, and what is none.
+//! Decisions: every denial code of the provider, and errors that are not denials.
 
 use passbridge::proto::v1::{Decision, DenialReason};
 use serde_json::json;
@@ -13,7 +13,7 @@ use crate::support::{
 
 const MVPD: &str = "Cablevision";
 
-/// The provider's codes, and what they are here.
+/// The provider's codes and our reasons for them.
 const DENIALS: [(&str, DenialReason); 33] = [
     ("authorization_denied_by_mvpd", DenialReason::Mvpd),
     ("preauthorization_denied_by_mvpd", DenialReason::Mvpd),

@@ -1,4 +1,4 @@
-//! The whole of a TV's evening, by gRPC and a browser.
+//! A complete session of a TV over gRPC and a browser.
 
 use passbridge::{
     config::BackendKind,
@@ -31,7 +31,7 @@ async fn a_viewer_logs_in_watches_and_logs_out() {
     let last = bridge.while_time_passes(watch.message()).await.expect("continues").expect("a message");
     assert_eq!(last.registration_code.expect("present").state(), State::Released);
 
-    let found = profile(&bridge, "").await.expect("is logged in");
+    let found = profile(&bridge, "").await.expect("logged in");
     assert_eq!((found.mvpd_id.as_str(), found.r#type()), ("Cablevision", ProfileType::Regular));
     assert_eq!(found.issuer, "Cablevision");
     assert!(!found.user_id.is_empty());
@@ -47,7 +47,7 @@ async fn a_viewer_logs_in_watches_and_logs_out() {
     assert_eq!(permitted.source, "mvpd");
     let token = permitted.media_token.expect("has a token");
     let another = authorized(&bridge, "Cablevision", "channel one").await.media_token.expect("has a token");
-    assert!(!token.value.is_empty() && token.value != another.value, "each is for one use");
+    assert!(!token.value.is_empty() && token.value != another.value, "each token is for one use");
     let (token_ends, decision_ends) =
         (token.expire_time.expect("ends"), permitted.expire_time.expect("ends"));
     assert!(token_ends.seconds < decision_ends.seconds);
@@ -59,7 +59,7 @@ async fn a_viewer_logs_in_watches_and_logs_out() {
     assert!(decisions.iter().all(|decision| decision.decision() == Decision::Permit), "{decisions:?}");
 
     let asked = bridge.while_time_passes(client.get_user_metadata(metadata())).await;
-    let told = asked.expect("tells").into_inner();
+    let told = asked.expect("returns attributes").into_inner();
     assert_eq!(told.encrypted_attributes, ["zip"]);
     assert_eq!(told.update_time, found.issue_time);
     let attributes = told.attributes.expect("present").fields;
@@ -71,7 +71,7 @@ async fn a_viewer_logs_in_watches_and_logs_out() {
 
     let ended = bridge.while_time_passes(client.logout(logout())).await.expect("logs out").into_inner();
     assert_eq!(ended.mvpd_ids, ["Cablevision"]);
-    let url = ended.logout_url.expect("the operator has a page for it");
+    let url = ended.logout_url.expect("the operator has a logout page");
     assert!(url.starts_with(&bridge.provider.url()), "{url}");
 
     refused(profile(&bridge, "").await, Code::NotFound, "PROFILE_NOT_FOUND");

@@ -1,4 +1,4 @@
-//! The beginning of a login.
+//! The start of a login.
 
 use passbridge::{
     config::{BackendKind, Config},
@@ -16,7 +16,7 @@ use crate::support::{
 
 const MVPD: &str = "Cablevision";
 
-/// A server whose requestor has a domain of its own.
+/// A server whose requestor has this domain.
 async fn with_domain(domain: &str) -> Bridge {
     Bridge::configured(BackendKind::V2, |config| {
         let environment = config.environments.get_mut("default").expect("present");
@@ -104,7 +104,7 @@ async fn wrong_codes_count_together_with_other_failed_lookups() {
         request
     };
     for index in 0..2 {
-        // No time may pass, or some would be forgiven.
+        // Time must not pass, because the budget would refill.
         let answer = client.start_login(wrong(index)).await;
         refused(answer, Code::NotFound, "REGISTRATION_CODE_NOT_FOUND");
     }
@@ -120,5 +120,5 @@ async fn wrong_codes_count_together_with_other_failed_lookups() {
     assert!(!status.details().is_empty());
     known.viewer_ip = "198.51.100.200".to_owned();
     let started = bridge.while_time_passes(client.start_login(known)).await;
-    assert!(started.expect("another viewer's is served").into_inner().login.is_some());
+    assert!(started.expect("another viewer is served").into_inner().login.is_some());
 }

@@ -1,4 +1,4 @@
-//! The end of logins.
+//! Logouts.
 
 use passbridge::config::BackendKind;
 use serde_json::json;
@@ -22,7 +22,7 @@ async fn a_logout_ends_all_logins_and_returns_the_newest_ones_page() {
     put_profile(&bridge, "Spectrum", json!({ "not_before_ms": 2_000 })).await;
     let ended = bridge.while_time_passes(client.logout(logout())).await.expect("logs out").into_inner();
     assert_eq!(ended.mvpd_ids, ["Dish", "Spectrum", "Cablevision"]);
-    let url = ended.logout_url.expect("Spectrum has a page");
+    let url = ended.logout_url.expect("Spectrum has a logout page");
     assert!(url.contains("mso_id=Spectrum") && url.contains("goodbye"), "{url}");
     for mvpd in ["Cablevision", "Dish", "Spectrum"] {
         refused(profile(&bridge, mvpd).await, Code::NotFound, "PROFILE_NOT_FOUND");
@@ -40,7 +40,7 @@ async fn one_failed_logout_does_not_stop_the_others_and_can_be_repeated() {
     let answer = bridge.while_time_passes(client.logout(logout())).await;
     refused(answer, Code::Unavailable, "UPSTREAM_UNAVAILABLE");
     refused(profile(&bridge, "Spectrum").await, Code::NotFound, "PROFILE_NOT_FOUND");
-    profile(&bridge, "Cablevision").await.expect("is logged in still");
+    profile(&bridge, "Cablevision").await.expect("still logged in");
     bridge.provider.mend().await;
     let ended = bridge.while_time_passes(client.logout(logout())).await.expect("logs out").into_inner();
     assert_eq!(ended.mvpd_ids, ["Cablevision"]);

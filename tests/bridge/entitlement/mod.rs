@@ -1,4 +1,4 @@
-//! Logins with operators, and what follows from them, over version 2 of the provider.
+//! Logins, profiles, decisions and logouts over version 2 of the provider.
 
 mod backends;
 mod configuration;
@@ -24,38 +24,38 @@ use crate::support::{
     request::{REQUESTOR, roku},
 };
 
-/// The device of all requests, which is that of a create.
+/// The device of all requests, the same as in a create.
 const DEVICE_ID: &str = "the device";
 
-/// Where a viewer's browser comes back to.
+/// The redirect URL of logins.
 const DONE: &str = "https://example.com/done?a=b";
 
 fn client(bridge: &Bridge) -> EntitlementServiceClient<Channel> {
     EntitlementServiceClient::new(bridge.server.channel())
 }
 
-/// Gives the stand-in an order.
+/// Configures the mock provider.
 async fn order(bridge: &Bridge, path: &str, body: Value) {
     let order = call(bridge.provider.address(), "POST", &format!("/mock/{path}")).body(body.to_string());
     let answer = order.send().await;
     assert!(answer.status.is_success(), "{answer:?}");
 }
 
-/// Puts a login with an operator on the device. The server has to be known to the provider by then.
+/// Adds a login with an operator for the device. The server must already be registered with the provider.
 async fn put_profile(bridge: &Bridge, mvpd: &str, more: Value) {
     let mut profile = json!({ "service_provider": REQUESTOR, "device_id": DEVICE_ID, "mvpd": mvpd });
     profile.as_object_mut().expect("an object").extend(more.as_object().expect("an object").clone());
     order(bridge, "profiles", profile).await;
 }
 
-/// A server that the provider knows, before a device without a login.
+/// A server that is registered with the provider, and a device without a login.
 async fn known_bridge() -> Bridge {
     let bridge = Bridge::over(passbridge::config::BackendKind::V2).await;
     client(&bridge).list_mvpds(list()).await.expect("lists");
     bridge
 }
 
-/// The same with a login with an operator.
+/// The same server, and a device with a login.
 async fn logged_in(mvpd: &str) -> Bridge {
     let bridge = known_bridge().await;
     put_profile(&bridge, mvpd, json!({})).await;
@@ -66,7 +66,7 @@ fn list() -> ListMvpdsRequest {
     ListMvpdsRequest { requestor_id: REQUESTOR.to_owned(), ..ListMvpdsRequest::default() }
 }
 
-/// A login with everything that one needs.
+/// A start of a login with all required fields.
 fn start(code: &str, mvpd: &str) -> StartLoginRequest {
     StartLoginRequest {
         requestor_id: REQUESTOR.to_owned(),
@@ -133,7 +133,7 @@ fn logout() -> LogoutRequest {
     }
 }
 
-/// What a wait for the pace of the device comes to.
+/// The response to an authorization, after pacing.
 async fn authorized(bridge: &Bridge, mvpd: &str, resource: &str) -> AuthorizeResponse {
     let mut client = client(bridge);
     let asked = bridge.while_time_passes(client.authorize(authorize(mvpd, resource))).await;

@@ -1,4 +1,4 @@
-//! What is sent to the provider for logins, validated against its own OpenAPI files by Prism.
+//! Requests to the provider about logins, validated against its OpenAPI files by Prism.
 
 use passbridge::{
     config::{BackendKind, TokenParameters},
@@ -24,7 +24,7 @@ async fn login_requests_conform_to_the_providers_openapi_files() {
     let bridge = Bridge::before(provider, BackendKind::V2, |config| {
         let environment = config.environments.get_mut("default").expect("present");
         environment.url = Some(url);
-        // The file has the parameters in the query only.
+        // The OpenAPI file has the parameters in the query only.
         environment.token_parameters = TokenParameters::FormAndQuery;
     })
     .await;

@@ -1,4 +1,4 @@
-//! Logins, as they are shown.
+//! Profiles: how logins are returned.
 
 use std::time::Duration;
 
@@ -43,7 +43,7 @@ async fn each_type_of_login_is_reported() {
 async fn an_expired_login_is_distinguished_from_none_where_the_provider_shows_it() {
     let bridge = known_bridge().await;
     put_profile(&bridge, "Cablevision", json!({ "ttl_ms": 3_600_000 })).await;
-    // The provider's clock is behind ours.
+    // The provider's clock is slow.
     bridge.server.clock.advance(Duration::from_secs(3_601));
     refused(client(&bridge).get_profile(get("Cablevision")).await, Code::NotFound, "PROFILE_EXPIRED");
     let problem = json!({ "code": "authenticated_profile_expired" });
@@ -83,7 +83,7 @@ async fn a_used_trial_is_expired_whatever_the_provider_returns_for_its_profile()
     };
     let mut temp_passes = bridge.server.temp_passes();
     let answer = bridge.while_time_passes(temp_passes.get_temp_pass(request)).await;
-    let trial: TempPass = answer.expect("is told").into_inner().temp_pass.expect("present");
+    let trial: TempPass = answer.expect("returned").into_inner().temp_pass.expect("present");
     assert_eq!(trial.state(), temp_pass::State::Expired);
 }
 
@@ -100,7 +100,7 @@ async fn viewer_attributes_that_the_provider_could_not_get_are_omitted() {
     put_profile(&bridge, "Cablevision", json!({ "attributes": attributes })).await;
     let mut client = client(&bridge);
     let asked = bridge.while_time_passes(client.get_user_metadata(metadata())).await;
-    let told = asked.expect("tells").into_inner();
+    let told = asked.expect("returns attributes").into_inner();
     assert_eq!(
         (told.mvpd_id.as_str(), &*told.encrypted_attributes),
         ("Cablevision", &["zip".to_owned()][..])
