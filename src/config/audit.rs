@@ -18,11 +18,11 @@ pub struct Audit {
     pub to: Option<AuditTarget>,
     /// The path of the file. If not set: `audit.log` in the data folder.
     pub file: Option<PathBuf>,
-    /// The size, in MiB, at which the file is rotated.
+    /// The size at which the file is rotated, in MiB: 1 to 1048576.
     pub max_size: u64,
-    /// How many rotated files are kept. `audit.log.1` is the most recent.
+    /// How many rotated files are kept: 0 to 10000. `audit.log.1` is the most recent.
     pub kept: u32,
-    /// The approximate number of entries that the stream keeps; older entries are removed. 1000 to 100000000.
+    /// The approximate number of entries that the stream keeps: 1000 to 100000000. Older entries are removed.
     pub stream_length: u64,
 }
 

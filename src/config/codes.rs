@@ -14,11 +14,11 @@ pub struct CodesConfig {
     pub length: usize,
     /// The symbols that codes consist of: distinct upper-case letters and digits.
     pub alphabet: String,
-    /// The maximum number of live codes in an environment. `length` and `alphabet` must allow at least 1000
-    /// possible codes for each live one, which makes guessing impractical; otherwise the server does not
-    /// start. A live code takes up to 64 bytes of memory. The server also does not start if the codes of all
-    /// environments together could take more than half of the available memory (the limit of the control
-    /// group, or else the memory of the machine).
+    /// The maximum number of live codes in an environment, at least 1. `length` and `alphabet` must allow at
+    /// least 1000 possible codes for each live one, which makes guessing impractical; otherwise the server
+    /// does not start. A live code takes up to 64 bytes of memory. The server also does not start if the
+    /// codes of all environments together could take more than half of the available memory (the limit of the
+    /// control group, or else the memory of the machine).
     pub max_live_codes: u64,
     /// How many lookups of nonexistent codes one viewer (`viewer_ip`) may make per minute: 1 to 60000. Once
     /// over this limit, all lookups of that viewer fail with RESOURCE_EXHAUSTED until the budget refills;

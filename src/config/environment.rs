@@ -51,10 +51,10 @@ pub struct EnvironmentConfig {
     /// the client that it was made with. After a change to `shared`, every viewer has to log in again. After
     /// a change to `per_device`, a logged-in device stays logged in until it requests another code. v2 only.
     pub upstream_client: UpstreamClient,
-    /// The timeout of one call to the provider.
+    /// The timeout of one call to the provider: 1 ms to 1 hour.
     pub upstream_timeout: HumanDuration,
-    /// The maximum number of concurrent calls to the provider. Up to 16 times as many can wait; further calls
-    /// are refused.
+    /// The maximum number of concurrent calls to the provider: 1 to 10000. Up to 16 times as many can wait;
+    /// further calls are refused.
     pub upstream_connections: usize,
     /// How long passbridge caches the provider's answer about a device's login. Devices poll every second,
     /// and the provider accepts one call per second from each address. v2 only.
@@ -187,12 +187,13 @@ pub enum TempPassIdentity {
 pub struct TempPassConfig {
     /// What a trial is bound to, and how it is limited.
     pub kind: TempPassKind,
-    /// The duration of a trial, from its first authorization.
+    /// The duration of a trial, from its first authorization: 1 s to 10 years.
     pub ttl: HumanDuration,
-    /// How many distinct resources a promotional trial can use: 1 to 1000.
+    /// How many distinct resources a promotional trial can use: 1 to 1000. Required for a promotional
+    /// TempPass, and not allowed for a basic one.
     pub max_resources: Option<u32>,
-    /// How long an expired trial is kept, unless it is reset. While it is kept, further authorizations are
-    /// denied; after that, the device or user can start a new trial.
+    /// How long an expired trial is kept, unless it is reset: at most 10 years. While it is kept, further
+    /// authorizations are denied; after that, the device or user can start a new trial.
     pub retention: HumanDuration,
 }
 

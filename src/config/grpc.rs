@@ -20,39 +20,40 @@ pub struct Grpc {
     pub jwt: Vec<Jwt>,
     /// Transport security.
     pub tls: Tls,
-    /// The maximum size of a request message, in bytes. A larger one fails with RESOURCE_EXHAUSTED.
+    /// The maximum size of a request message, in bytes: 1 to 1073741824. A larger one fails with
+    /// RESOURCE_EXHAUSTED.
     pub max_message_size: usize,
     /// The rate limit of one client address (an IPv4 address, or an IPv6 /64), over all methods: `{
     /// per_second = 50, burst = 200 }`. Calls above it fail with RESOURCE_EXHAUSTED. If not set, there is no
     /// limit, which suits callers behind one proxy.
     pub address_limit: Option<AddressLimit>,
-    /// The maximum number of open connections. Further connections wait to be accepted.
+    /// The maximum number of open connections: 1 to 100000000. Further connections wait to be accepted.
     pub max_connections: usize,
-    /// The maximum number of concurrent calls and watches on one connection (HTTP/2 concurrent streams).
-    /// Clients wait before they open more.
+    /// The maximum number of concurrent calls and watches on one connection (HTTP/2 concurrent streams): 1 to
+    /// 100000000. Clients wait before they open more.
     pub max_streams_per_connection: u32,
-    /// The maximum number of concurrent watches, over all connections. One more fails with
+    /// The maximum number of concurrent watches, over all connections: 0 to 100000000. One more fails with
     /// RESOURCE_EXHAUSTED.
     pub max_watches: usize,
-    /// The maximum number of concurrent batch resets (BatchResetTempPass streams), over all connections. One
-    /// more fails with RESOURCE_EXHAUSTED.
+    /// The maximum number of concurrent batch resets (BatchResetTempPass streams), over all connections: 0 to
+    /// 100000000. One more fails with RESOURCE_EXHAUSTED.
     pub max_batches: usize,
     /// With `auth = "callers"`: the share of `max_connections`, `max_watches` and `max_batches` that one
-    /// caller may use, in percent, 1 to 100, and at least one of each. Beyond it, calls fail with
+    /// caller may use, in percent: 1 to 100, and at least one of each. Beyond it, calls fail with
     /// RESOURCE_EXHAUSTED. A connection counts for the caller that makes the first call on it; a connection
-    /// over the share is closed.
+    /// over the share is closed. Lower it to protect callers from each other.
     pub caller_share: usize,
-    /// The time from the start of a call, including its request message, until its response begins. It
-    /// applies whatever the deadline of the call is. A watch continues after its response has begun.
+    /// The time from the start of a call, including its request message, until its response begins: 1 ms to 1
+    /// year. It applies whatever the deadline of the call is. A watch continues after its response has begun.
     pub answer_timeout: HumanDuration,
-    /// How often an HTTP/2 keepalive ping is sent on an idle connection.
+    /// How often an HTTP/2 keepalive ping is sent on an idle connection: 1 s to 1 year.
     pub keepalive_interval: HumanDuration,
-    /// How long to wait for the reply to a keepalive ping before the connection is closed.
+    /// How long to wait for the reply to a keepalive ping before the connection is closed: 1 ms to 1 year.
     pub keepalive_timeout: HumanDuration,
-    /// How long a connection without calls stays open. Clients reconnect for their next call.
+    /// How long a connection without calls stays open: 1 s to 1 year. Clients reconnect for their next call.
     pub idle_timeout: HumanDuration,
-    /// How long a client may leave sent data unread. After that, a response that waits for the client is
-    /// reset, and a connection on which nothing can be sent is closed.
+    /// How long a client may leave sent data unread: 1 ms to 1 year. After that, a response that waits for
+    /// the client is reset, and a connection on which nothing can be sent is closed.
     pub write_timeout: HumanDuration,
 }
 

@@ -38,16 +38,16 @@ pub struct Rest {
     /// A file with public keys (JWK Set, RFC 7517) that software statements may be signed with, in addition
     /// to those that this server issues. The `software_id` of such a statement names one of `applications`.
     pub statement_jwks: Option<PathBuf>,
-    /// The maximum size of a request body, in bytes. A larger one gets 413.
+    /// The maximum size of a request body, in bytes: 1 to 1073741824. A larger one gets 413.
     pub max_body_size: usize,
-    /// The maximum number of open connections. Further connections wait to be accepted.
+    /// The maximum number of open connections: 1 to 100000000. Further connections wait to be accepted.
     pub max_connections: usize,
-    /// The maximum duration of a call, including its request body.
+    /// The maximum duration of a call, including its request body: 1 ms to 1 year.
     pub answer_timeout: HumanDuration,
     /// How long a connection may be idle, and how long a client may take to send the headers of its next
-    /// request.
+    /// request: 1 ms to 1 year.
     pub idle_timeout: HumanDuration,
-    /// How long a client may leave sent data unread before its connection is closed.
+    /// How long a client may leave sent data unread before its connection is closed: 1 ms to 1 year.
     pub write_timeout: HumanDuration,
 }
 
@@ -109,9 +109,9 @@ pub enum ResponseFormat {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct AddressLimit {
-    /// The sustained rate, in calls per second.
+    /// The sustained rate, in calls per second: 1 to 1000000.
     pub per_second: u32,
-    /// The number of calls that can be made at once.
+    /// The number of calls that can be made at once: 1 to 1000000.
     pub burst: u32,
 }
 

@@ -9,12 +9,12 @@ use super::HumanDuration;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct Runtime {
-    /// The number of threads that serve calls. 0 means one per processor.
+    /// The number of threads that serve calls: 1 to 1024, or 0 for one per processor.
     pub threads: usize,
-    /// How long the server continues to serve after it was told to stop, while it reports NOT_SERVING, so
-    /// that load balancers stop sending calls first.
+    /// How long the server continues to serve after it was told to stop, while it reports NOT_SERVING: 0 s to
+    /// 1 year. Set it to the time that load balancers take to stop sending calls.
     pub drain_delay: HumanDuration,
-    /// How long running calls then have to finish before they are cut off.
+    /// How long running calls then have to finish before they are cut off: 0 s to 1 year.
     pub drain_timeout: HumanDuration,
 }
 

@@ -25,8 +25,8 @@ pub struct TempPassSchedule {
     pub mvpd: String,
     /// What to reset.
     pub target: ScheduleTarget,
-    /// The catch-up window. A run that was missed because no server was running is caught up once, if it is
-    /// not older than this. A failed run is retried for this long, with growing delays.
+    /// The catch-up window: 0 s to 1 year. A run that was missed because no server was running is caught up
+    /// once, if it is not older than this. A failed run is retried for this long, with growing delays.
     pub make_up: HumanDuration,
 }
 

@@ -16,8 +16,8 @@ pub struct StoreConfig {
     /// The data folder of the embedded store. It is created if it does not exist. Only one server can use it
     /// at a time.
     pub path: PathBuf,
-    /// The free space, in MiB, that writes leave on the file system of the data folder. Below it, writes fail
-    /// with UNAVAILABLE until space is available again; reads continue. Embedded store only.
+    /// The free space that writes leave on the file system of the data folder, in MiB: 0 to 1073741824. Below
+    /// it, writes fail with UNAVAILABLE until space is available again; reads continue. Embedded store only.
     pub free_space_reserve: u64,
     /// What the server does after a failed write. The embedded store accepts no more writes until it is
     /// opened again. Embedded store only: a server continues to use Redis when it becomes reachable again.
