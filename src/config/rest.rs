@@ -35,8 +35,9 @@ pub struct Rest {
     pub cors_origins: Vec<String>,
     /// The key pairs of clients that predate dynamic registration and sign each request.
     pub legacy_keys: Vec<LegacyKey>,
-    /// A file with public keys (JWK Set, RFC 7517) that software statements may be signed with, in addition
-    /// to those that this server issues. The `software_id` of such a statement names one of `applications`.
+    /// A file with the public keys (JWK Set, RFC 7517) of other issuers of software statements. Their
+    /// statements are accepted in addition to those of this server. The `software_id` of such a statement
+    /// names one of `applications`.
     pub statement_jwks: Option<PathBuf>,
     /// The maximum size of a request body, in bytes: 1 to 1073741824. A larger one gets 413.
     pub max_body_size: usize,

@@ -51,7 +51,7 @@ pub enum TlsMode {
     Off,
     /// At this listener.
     On,
-    /// At a proxy in front of this listener. Only that proxy must be able to connect to the listener.
+    /// At a proxy in front of this listener. Make sure that only the proxy can connect to the listener.
     TerminatedElsewhere,
 }
 

@@ -40,7 +40,7 @@ fn samples(target: &str) -> Vec<(PathBuf, Vec<u8>)> {
 #[test]
 fn every_fuzz_target_has_a_program_and_samples() {
     let known: BTreeSet<_> = targets().map(|(name, _)| name.to_owned()).collect();
-    assert_eq!(known.len(), targets().count(), "two targets have one name");
+    assert_eq!(known.len(), targets().count(), "two targets have the same name");
     assert_eq!(names_in(&folder("corpus")), known);
     assert_eq!(names_in(&folder("fuzz_targets")), known);
     let manifest: toml::Table =
