@@ -1,4 +1,4 @@
-//! The two addresses of a call: the client's, which cannot be forged, and the device's, which is what the documents say.
+//! The two addresses of a call: the client's, which cannot be forged, and the device's, as documented.
 
 use std::net::SocketAddr;
 
@@ -6,14 +6,14 @@ use http::HeaderMap;
 
 use crate::{config::TrustedProxies, domain::address::Address};
 
-/// Who calls, and for which device.
+/// The addresses of the client and of the device.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Addresses {
-    /// What throttles and budgets count by: the last hop that is no proxy of ours.
+    /// The key of rate limits and budgets: the last hop that is not a trusted proxy.
     pub client: Address,
-    /// What is recorded of the device: the last address in `X-Forwarded-For` that is no proxy of ours, or the peer.
+    /// The recorded address: the last one in `X-Forwarded-For` that is not a trusted proxy, or the peer's.
     pub device: Address,
-    /// The device's port, where the device itself is the peer.
+    /// The device's port, if the device is the peer.
     pub device_port: Option<u16>,
 }
 
@@ -31,8 +31,8 @@ impl Addresses {
     }
 }
 
-/// Walks from the peer away from this server, for as long as who says the next hop is a proxy of ours. A hop that is
-/// no address ends the walk: nobody further away can be known.
+/// Follows the hops from the peer outward as long as each is reported by a trusted proxy. Stops at a hop that is not an address,
+/// since no hop before it can be verified.
 fn client(peer: Address, hops: impl Iterator<Item = Option<Address>>, proxies: &TrustedProxies) -> Address {
     let mut client = peer;
     for hop in hops {
@@ -44,15 +44,15 @@ fn client(peer: Address, hops: impl Iterator<Item = Option<Address>>, proxies: &
     client
 }
 
-/// What `X-Forwarded-For` says, the hop nearest to this server last; what is no address is `None`.
+/// Parses `X-Forwarded-For`, with the hop nearest to this server last. A hop that is not an address is `None`.
 fn hops(headers: &HeaderMap) -> impl DoubleEndedIterator<Item = Option<Address>> {
     let lines = headers.get_all("x-forwarded-for").iter();
     let hops = lines.flat_map(|line| line.as_bytes().split(|byte| *byte == b','));
-    // Each by itself: a client's part of a line must not make what a proxy adds to it unreadable.
+    // Each hop on its own: a client's part of a line must not make a proxy's addition unreadable.
     hops.map(|hop| address(std::str::from_utf8(hop).ok()?.trim()))
 }
 
-/// An address as proxies write it: alone, with a port, or in brackets.
+/// Parses an address as proxies write it: alone, with a port, or in brackets.
 fn address(text: &str) -> Option<Address> {
     let alone = text.parse().ok();
     let with_port = || text.parse::<SocketAddr>().ok().map(|address| address.ip().into());
@@ -81,13 +81,13 @@ mod tests {
     }
 
     #[test]
-    fn without_a_header_the_peer_is_both() {
+    fn without_a_header_the_peer_is_client_and_device() {
         assert_eq!(addresses("192.0.2.1", &[], &[]), expect("192.0.2.1", "192.0.2.1", Some(9934)));
         assert_eq!(addresses("::ffff:192.0.2.1", &[], &[]), expect("192.0.2.1", "192.0.2.1", Some(9934)));
     }
 
     #[test]
-    fn a_server_that_speaks_for_a_device_is_the_client_and_the_device_is_what_it_says() {
+    fn a_server_that_calls_for_a_device_is_the_client() {
         let found = addresses("192.0.2.1", &["203.0.113.7"], &[]);
         assert_eq!(found, expect("192.0.2.1", "203.0.113.7", None));
         let found = addresses("192.0.2.1", &["198.51.100.1, 203.0.113.7"], &[]);
@@ -95,18 +95,18 @@ mod tests {
     }
 
     #[test]
-    fn behind_our_proxies_the_hop_before_them_is_the_client_whatever_it_claims() {
+    fn the_client_is_the_hop_before_the_trusted_proxies() {
         let proxies = ["10.0.0.0/8"];
         let found = addresses("10.0.0.1", &["1.2.3.4, 203.0.113.7, 10.0.0.2"], &proxies);
         assert_eq!(found, expect("203.0.113.7", "203.0.113.7", None));
         let found = addresses("10.0.0.1", &["1.2.3.4", "203.0.113.7"], &proxies);
         assert_eq!(found, expect("203.0.113.7", "203.0.113.7", None));
-        let all_ours = addresses("10.0.0.1", &["10.0.0.3, 10.0.0.2"], &proxies);
-        assert_eq!(all_ours, expect("10.0.0.3", "10.0.0.1", Some(9934)));
+        let only_proxies = addresses("10.0.0.1", &["10.0.0.3, 10.0.0.2"], &proxies);
+        assert_eq!(only_proxies, expect("10.0.0.3", "10.0.0.1", Some(9934)));
     }
 
     #[test]
-    fn what_is_no_address_is_not_taken_for_one() {
+    fn a_hop_that_is_not_an_address_is_not_used() {
         let found = addresses("10.0.0.1", &["203.0.113.7, unknown"], &["10.0.0.0/8"]);
         assert_eq!(found, expect("10.0.0.1", "203.0.113.7", None));
         let found = addresses("192.0.2.1", &["[2001:db8::7]:443, , ?"], &[]);

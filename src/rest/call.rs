@@ -1,4 +1,4 @@
-//! A request, read: its body, its parameters, the format of its answer, its environment.
+//! Reading of a request: its body, parameters, response format and environment.
 
 use axum::{
     body::{Body, Bytes},
@@ -17,9 +17,9 @@ use http_body_util::{LengthLimitError, Limited};
 use super::{
     RestFace,
     address::Addresses,
-    encoding::{is_gzip, unpack},
+    encoding::{decompress, is_gzip},
     failure::{ErrorShape, Failure},
-    format::{AcceptedFormat, asked, media_type, named, split_extension},
+    format::{AcceptedFormat, accepted_format, media_type, parse_format, split_extension},
     identity::{identify, open_to_second_screen},
     parameters::{Parameters, is_form},
     route::v1_flow,
@@ -35,26 +35,26 @@ use crate::{
     whole_body::whole,
 };
 
-/// How much of a body is read of somebody who has not shown who it is: enough for the format that a form may ask for, and
-/// so little that all connections together do not fill the memory.
-const STRANGERS_BODY_MAX: usize = 4 * 1024;
+/// The maximum body size of an unauthenticated caller, in bytes: enough for the response format in a form, and so little that all
+/// connections together do not exhaust memory.
+const UNAUTHENTICATED_BODY_MAX: usize = 4 * 1024;
 
-/// The same of a form that may carry an access token, and device information beside it.
+/// The same for a form that may contain an access token and device information.
 const TOKEN_FORM_MAX: usize = 32 * 1024;
 
-/// A request whose body has come.
+/// A request with its body.
 pub(super) struct RestCall {
     head: request::Parts,
     body: Bytes,
-    /// Until when it must be answered, its own body included.
+    /// The deadline of the call, including the time to receive its body.
     deadline: Deadline,
-    /// Who calls, and for which device.
+    /// The addresses of the client and of the device.
     pub addresses: Addresses,
-    /// The environment that the request's host means.
+    /// The environment of the request's host.
     pub environment: EnvironmentName,
 }
 
-/// Answers a call of somebody who is known with what `work` makes of it, in the format that it asks for.
+/// Answers a call of an authenticated caller with the result of `work`, in the requested format.
 pub(super) async fn respond(
     face: &RestFace,
     request: Request,
@@ -69,8 +69,8 @@ pub(super) async fn respond(
     respond_to(face, request, CallerRequirement::Known, work).await
 }
 
-/// The same for a path that second-screen pages call: they need no credentials where the environment says so. Who has shown
-/// nothing is told by [`Proof::Open`], and may do what [`Identity::second_screen`] grants.
+/// The same for a path that second-screen pages call, which need no credentials if the environment is configured so. A caller without
+/// credentials has [`Proof::Open`] and the permissions of [`Identity::second_screen`].
 pub(super) async fn respond_open(
     face: &RestFace,
     request: Request,
@@ -85,7 +85,7 @@ pub(super) async fn respond_open(
     respond_to(face, request, CallerRequirement::KnownOrSecondScreen, work).await
 }
 
-/// Whose calls a path takes.
+/// The callers that a path accepts.
 #[derive(Clone, Copy)]
 enum CallerRequirement {
     Known,
@@ -104,11 +104,11 @@ async fn respond_to(
         ResponseFormat,
     ) -> Result<Response, Failure>,
 ) -> Response {
-    let (mut call, body) = match RestCall::begin(face, request) {
-        Ok(begun) => begun,
+    let (mut call, body) = match RestCall::start(face, request) {
+        Ok(started) => started,
         Err(failure) => return failure.into_response(),
     };
-    // Before the body, which is much to keep for a stranger.
+    // Before the body, to limit the memory for unauthenticated callers.
     let identity = call.identify(face, Carrier::Headers(call.headers())).await;
     let identity = match callers {
         CallerRequirement::Known => identity,
@@ -119,10 +119,10 @@ async fn respond_to(
     let limit = match &identity {
         Ok(Identity { proof, .. }) if !matches!(proof, Proof::Open) => usize::MAX,
         _ if call.has_form() && !call.has_authorization() => TOKEN_FORM_MAX,
-        _ => STRANGERS_BODY_MAX,
+        _ => UNAUTHENTICATED_BODY_MAX,
     };
     match (call.receive(body, face.max_body_size.min(limit)).await, identity) {
-        // Boxed: what serves a call moves its future a dozen times, and the work's state is most of it.
+        // Boxed, because the layers move the future a dozen times, and the state of `work` is most of it.
         (Ok(()), identity) => Box::pin(call.answer(face, identity, work)).await,
         (Err(Failure::BodyTooLarge(_)), Err(error)) => Failure::from(error).into_response(),
         (Err(failure), _) => failure.into_response(),
@@ -130,14 +130,14 @@ async fn respond_to(
 }
 
 impl RestCall {
-    /// A call of anybody, with its body of at most `limit` bytes.
+    /// Reads a call of any caller, with a body of at most `limit` bytes.
     pub(super) async fn read(face: &RestFace, request: Request, limit: usize) -> Result<Self, Failure> {
-        let (mut call, body) = Self::begin(face, request)?;
+        let (mut call, body) = Self::start(face, request)?;
         call.receive(body, face.max_body_size.min(limit)).await?;
         Ok(call)
     }
 
-    fn begin(face: &RestFace, request: Request) -> Result<(Self, Body), Failure> {
+    fn start(face: &RestFace, request: Request) -> Result<(Self, Body), Failure> {
         let (head, body) = request.into_parts();
         let environment = environment(face, &head)?;
         let incomplete = |what: &str| Error::Internal(format!("a call without {what}"));
@@ -146,7 +146,7 @@ impl RestCall {
         Ok((Self { head, body: Bytes::new(), deadline, addresses, environment }, body))
     }
 
-    /// Waits for the body.
+    /// Receives the body.
     async fn receive(&mut self, body: Body, limit: usize) -> Result<(), Failure> {
         if body.is_end_stream() {
             return Ok(());
@@ -164,28 +164,28 @@ impl RestCall {
             Err(_) => return Err(Failure::BodyIncomplete),
         };
         if is_gzip {
-            self.body = unpack(&self.body, limit)?;
+            self.body = decompress(&self.body, limit)?;
         }
         Ok(())
     }
 
-    /// The parameters of the query and the form.
+    /// Returns the parameters of the query and the form.
     pub(super) fn parameters(&self, violations: &mut Violations) -> Parameters<'_> {
         let query = self.head.uri.query().unwrap_or_default();
         Parameters::read(query, &self.head.headers, &self.body, violations)
     }
 
-    /// The body as it came.
+    /// Returns the body, decompressed.
     pub(super) fn body(&self) -> &[u8] {
         &self.body
     }
 
-    /// The query as it came.
+    /// Returns the undecoded query.
     pub(super) fn query(&self) -> &str {
         self.head.uri.query().unwrap_or_default()
     }
 
-    /// What goes along with the call to an upstream.
+    /// Returns the context for calls to an upstream.
     pub(super) fn context(&self) -> CallContext {
         CallContext {
             deadline: Some(self.deadline),
@@ -199,7 +199,7 @@ impl RestCall {
         &self.head.headers
     }
 
-    /// Whether the body is said to be a form that may carry an access token (RFC 6750, section 2.2).
+    /// Reports whether the body is declared as a form that may contain an access token (RFC 6750, section 2.2).
     fn has_form(&self) -> bool {
         self.head.method == Method::POST && is_form(&self.head.headers) == Some(true)
     }
@@ -208,12 +208,12 @@ impl RestCall {
         self.head.headers.contains_key(AUTHORIZATION)
     }
 
-    /// Who calls, by what is carried there.
+    /// Authenticates the caller by the credentials of this carrier.
     async fn identify(&self, face: &RestFace, carrier: Carrier<'_>) -> Result<Identity, Error> {
         identify(face, &self.head, &self.environment, carrier, self.context()).await
     }
 
-    /// Who calls: by the headers, or by an access token in the form.
+    /// Returns the identity by the headers, or by an access token in the form.
     async fn identity(
         &self,
         face: &RestFace,
@@ -223,7 +223,7 @@ impl RestCall {
         let mut tokens = parameters.in_form("access_token").filter(|_| self.has_form());
         let Some(token) = tokens.next() else { return Ok(by_headers?) };
         if self.has_authorization() || tokens.next().is_some() {
-            return Err(Failure::TokenTwice);
+            return Err(Failure::TokenRepeated);
         }
         let token = std::str::from_utf8(token).unwrap_or_default();
         Ok(self.identify(face, Carrier::Form(token)).await?)
@@ -245,13 +245,13 @@ impl RestCall {
         let parameters = self.parameters(&mut violations);
         let extension = split_extension(self.head.uri.path()).1;
         let parameter = parameters.filled("format", &mut violations);
-        if parameter.is_some_and(|text| named(text).is_none()) {
+        if parameter.is_some_and(|text| parse_format(text).is_none()) {
             violations.add("format", "must be json or xml");
         }
         let chosen = choose(extension, parameter, &self.head.headers, face.default_format);
         let format = chosen.unwrap_or(face.default_format);
-        // A delete that succeeds has nothing to say in any format, and browsers and players of the v1 flow ask for pages or videos
-        // where they are sent on, or look at the status alone.
+        // A successful delete has no body. Browsers and players in the v1 flow accept only pages or videos where they are redirected,
+        // or read only the status.
         let is_acceptable =
             chosen.is_some() || self.head.method == Method::DELETE || v1_flow(self.head.uri.path()).is_some();
         let work = async {
@@ -267,13 +267,13 @@ impl RestCall {
     }
 }
 
-/// An answer with a body in this format.
+/// Creates a response with a body in this format.
 pub(super) fn answer(status: StatusCode, format: ResponseFormat, body: Vec<u8>) -> Response {
     let headers = [(CONTENT_TYPE, media_type(format)), (CACHE_CONTROL, HeaderValue::from_static("no-store"))];
     (status, headers, body).into_response()
 }
 
-/// The format of a failure that comes before the form is read.
+/// Returns the format of a failure before the form is read.
 pub(super) fn early_format(uri: &Uri, headers: &HeaderMap, default: ResponseFormat) -> ResponseFormat {
     if let Some(format) = split_extension(uri.path()).1 {
         return format;
@@ -283,38 +283,40 @@ pub(super) fn early_format(uri: &Uri, headers: &HeaderMap, default: ResponseForm
     choose(None, parameters.filled("format", &mut violations), headers, default).unwrap_or(default)
 }
 
-/// The format of the answer; `None` where the client takes none of ours.
+/// Chooses the response format. `None` if the client accepts none of ours.
 fn choose(
     extension: Option<ResponseFormat>,
     parameter: Option<&str>,
     headers: &HeaderMap,
     default: ResponseFormat,
 ) -> Option<ResponseFormat> {
-    extension.or_else(|| parameter.and_then(named)).or_else(|| match asked(headers, default) {
-        AcceptedFormat::For(format) => Some(format),
-        AcceptedFormat::Anything => Some(default),
-        AcceptedFormat::SomethingElse => None,
+    extension.or_else(|| parameter.and_then(parse_format)).or_else(|| {
+        match accepted_format(headers, default) {
+            AcceptedFormat::For(format) => Some(format),
+            AcceptedFormat::Anything => Some(default),
+            AcceptedFormat::SomethingElse => None,
+        }
     })
 }
 
-/// The environment that the request's host means.
+/// Returns the environment of the request's host.
 pub(super) fn environment(face: &RestFace, head: &request::Parts) -> Result<EnvironmentName, Error> {
     Ok(face.policy.load().environment_of_host(authority(head)?)?)
 }
 
-/// The host that the request is for. One that is missing, there twice or no host at all could be read in two ways, by a
-/// proxy and here (RFC 9112, section 3.2); clients of HTTP/1.0 need not say any.
+/// Returns the host of the request. A missing, repeated or invalid one is rejected, because a proxy could interpret it differently
+/// (RFC 9112, section 3.2). HTTP/1.0 does not require one.
 fn authority(head: &request::Parts) -> Result<&str, Error> {
     let refused = |text: &str| Error::InvalidFields(vec![Violation::new("Host", text)]);
     let mut lines = head.headers.get_all(HOST).iter();
     let host = match (lines.next(), lines.next()) {
-        (Some(_), Some(_)) => return Err(refused("is there more than once")),
-        (Some(host), None) => host.to_str().map_err(|_| refused("is no host"))?,
+        (Some(_), Some(_)) => return Err(refused("must be given only once")),
+        (Some(host), None) => host.to_str().map_err(|_| refused("must be a host name or address"))?,
         (None, _) if head.version < Version::HTTP_11 || head.uri.authority().is_some() => "",
         (None, _) => return Err(refused("is required")),
     };
     if !host.is_empty() && host.parse::<Authority>().is_err() {
-        return Err(refused("is no host"));
+        return Err(refused("must be a host name or address"));
     }
     Ok(head.uri.authority().map_or(host, Authority::as_str))
 }

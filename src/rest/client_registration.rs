@@ -32,14 +32,14 @@ use crate::{
 
 const CLIENT_CREDENTIALS: &str = "client_credentials";
 
-/// The largest body here, in bytes: nobody has shown who it is.
+/// The maximum body size, in bytes: these callers are not authenticated yet.
 const BODY_MAX: usize = 32 * 1024;
 
 #[derive(Deserialize)]
 pub(super) struct RegisterBody {
     #[serde(default)]
     software_statement: Option<SecretText>,
-    /// The provider's own spelling; RFC 7591 has the other one.
+    /// The provider's name of `redirect_uris` (RFC 7591).
     #[serde(default)]
     redirect_uri: Option<String>,
     #[serde(default)]
@@ -131,17 +131,18 @@ pub(super) fn registration(body: &[u8]) -> Result<RegisterBody, OAuthError> {
     let refused = |text: String| OAuthErrorCode::InvalidRequest.because(text);
     let object: serde_json::Map<_, _> = serde_json::from_slice(body).map_err(|error| {
         let place = format!("line {}, column {}", error.line(), error.column());
-        refused(format!("the body must be a JSON object with software_statement; it is not at {place}"))
+        refused(format!("the body must be a JSON object with software_statement; the error is at {place}"))
     })?;
     serde_json::from_value(object.into()).map_err(|_| {
         refused(
-            "software_statement and redirect_uri must be text, and redirect_uris a list of text".to_owned(),
+            "software_statement and redirect_uri must be strings, and redirect_uris a list of strings"
+                .to_owned(),
         )
     })
 }
 
-/// Answers a call in the words of OAuth: as the upstream does, where the environment's clients register there, and else by
-/// what `work` makes of it.
+/// Answers a call with OAuth's errors: with the upstream's response if the environment's clients register there, otherwise with the
+/// result of `work`.
 async fn oauth(
     face: &RestFace,
     request: Request,
@@ -182,7 +183,7 @@ async fn relay(
     Ok(response)
 }
 
-/// A client's credentials: parameters, or HTTP Basic (RFC 6749, section 2.3.1), but not both.
+/// Returns a client's credentials, from parameters or HTTP Basic (RFC 6749, section 2.3.1), but not both.
 fn credentials(
     headers: &HeaderMap,
     client_id: Option<String>,
@@ -195,17 +196,17 @@ fn credentials(
         (None, None, _) => return Err(required("client_id")),
         (None, _, None) => return Err(required("client_secret")),
         (Some(basic), None, None) => basic_credentials(basic).ok_or_else(|| {
-            OAuthErrorCode::InvalidRequest.because("the Authorization header is not one of HTTP Basic")
+            OAuthErrorCode::InvalidRequest.because("the Authorization header must be valid HTTP Basic")
         })?,
         (Some(_), ..) => {
-            let text = "the client's credentials are in the Authorization header and in parameters; keep one";
+            let text = "the client's credentials must be either in the Authorization header or in parameters, not in both";
             return Err(OAuthErrorCode::InvalidRequest.because(text));
         }
     };
     Ok(IssueToken { environment: environment.clone(), client_id, client_secret: client_secret.into() })
 }
 
-/// What follows `Basic` in the Authorization header; other schemes mean nothing here.
+/// Returns the credentials after `Basic` in the Authorization header. Other schemes are ignored.
 fn basic(headers: &HeaderMap) -> Option<&str> {
     let (scheme, encoded) = headers.get(AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
     scheme.eq_ignore_ascii_case("basic").then_some(encoded.trim())

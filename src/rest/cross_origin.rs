@@ -1,4 +1,4 @@
-//! Web pages that call from a browser (CORS, as in the Fetch standard).
+//! CORS (Fetch standard): calls of web pages from a browser.
 
 use std::{
     task::{Context, Poll},
@@ -13,10 +13,11 @@ use tower_http::cors::{AllowCredentials, AllowOrigin, Cors, CorsLayer};
 
 use crate::config::CorsOrigin;
 
-/// How long a browser may remember that a web page of some origin may call.
+/// How long a browser may cache the result of a preflight request.
 const CORS_MAX_AGE: Duration = Duration::from_secs(3600);
 
-/// What a web page may send, as the provider's answers list it (reference of the entitlement API, section 1.0), and `Accept`.
+/// The request headers that a web page may send: those in the provider's responses (reference of the entitlement API, section 1.0), and
+/// `Accept`.
 const REQUEST_HEADERS: [&str; 14] = [
     "ap_11",
     "ap_42",
@@ -34,8 +35,8 @@ const REQUEST_HEADERS: [&str; 14] = [
     "accept",
 ];
 
-/// What it may read of an answer: what the provider's answers list, and what this server says of a refusal.
-const ANSWER_HEADERS: [&str; 6] = [
+/// The response headers that a web page may read: those in the provider's responses, and this server's headers of errors.
+const RESPONSE_HEADERS: [&str; 6] = [
     "pass_sfp",
     "authzf-error-code",
     "authzf-sub-error-code",
@@ -44,11 +45,11 @@ const ANSWER_HEADERS: [&str; 6] = [
     "www-authenticate",
 ];
 
-/// Answers browsers that ask whether a page may call, and tells them that it may read an answer.
+/// The layer that answers preflight requests and adds CORS headers to responses.
 #[derive(Clone)]
 pub(super) struct CrossOrigin(CorsLayer);
 
-/// The same around a service.
+/// A service with this layer.
 #[derive(Clone)]
 pub(super) struct CrossOriginService<S> {
     cors: Cors<S>,
@@ -56,25 +57,25 @@ pub(super) struct CrossOriginService<S> {
 }
 
 impl CrossOrigin {
-    /// What lets pages of these origins call; nothing where there are none. An origin that is listed is told that it may call
-    /// with credentials, as the documents have it; any origin may only call without (Fetch, section 3.3.5).
+    /// Creates the layer for pages of these origins; `None` without any. A listed origin may call with credentials, as documented. If any
+    /// origin is allowed, pages may call only without credentials (Fetch, section 3.3.5).
     pub(super) fn of(origins: &[CorsOrigin]) -> Option<Self> {
-        let takes_any = origins.contains(&CorsOrigin::Any);
+        let allows_any = origins.contains(&CorsOrigin::Any);
         let listed: Vec<HeaderValue> = origins
             .iter()
             .filter_map(|origin| match origin {
-                CorsOrigin::Only(origin) if !takes_any => Some(origin.clone()),
+                CorsOrigin::Only(origin) if !allows_any => Some(origin.clone()),
                 CorsOrigin::Only(_) | CorsOrigin::Any => None,
             })
             .collect();
-        let allow_origin = if takes_any { AllowOrigin::any() } else { AllowOrigin::list(listed.clone()) };
+        let allow_origin = if allows_any { AllowOrigin::any() } else { AllowOrigin::list(listed.clone()) };
         let is_listed = move |origin: &HeaderValue| listed.contains(origin);
         let layer = CorsLayer::new()
             .allow_origin(allow_origin)
             .allow_credentials(AllowCredentials::predicate(move |origin, _| is_listed(origin)))
             .allow_methods([Method::POST, Method::GET, Method::OPTIONS, Method::DELETE])
             .allow_headers(REQUEST_HEADERS.map(HeaderName::from_static))
-            .expose_headers(ANSWER_HEADERS.map(HeaderName::from_static))
+            .expose_headers(RESPONSE_HEADERS.map(HeaderName::from_static))
             .max_age(CORS_MAX_AGE);
         (!origins.is_empty()).then_some(Self(layer))
     }
@@ -102,7 +103,7 @@ where
     }
 
     fn call(&mut self, request: Request) -> Self::Future {
-        // Who asks without an origin is no browser, and asks which methods the path has.
+        // OPTIONS without an origin is not a preflight request: it asks for the methods of the path.
         if request.method() == Method::OPTIONS && !request.headers().contains_key(ORIGIN) {
             Either::Right(self.service.call(request))
         } else {

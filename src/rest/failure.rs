@@ -1,5 +1,5 @@
-//! Errors as clients of the REST API read them: the documented error in the asked format, `error` of OAuth under
-//! `/o/client`, and HTML where the provider throttles.
+//! Errors as clients of the REST API read them: the documented error in the requested format, OAuth's `error` under `/o/client`, and
+//! HTML for rate limits, as the provider has it.
 
 use std::sync::Arc;
 
@@ -22,37 +22,38 @@ use crate::{
     telemetry,
 };
 
-/// What clients get that call too fast, as the provider's front door answers it.
+/// The response to clients that exceed a rate limit, as the provider's gateway sends it.
 const THROTTLED_PAGE: &str = "<html>\r\n<head><title>429 Too Many Requests</title></head>\r\n<body>\r\n\
                               <center><h1>429 Too Many Requests</h1></center>\r\n</body>\r\n</html>\r\n";
 
-/// Why a call is not answered as it should be.
+/// The reason why a call fails.
 #[derive(Debug)]
 pub(super) enum Failure {
-    /// The use case says so.
+    /// The error of a use case.
     Domain(Error),
-    /// Registration, or the request for a token, is refused.
+    /// A registration or a token request is refused.
     OAuth(OAuthError),
-    /// The client showed its credentials by HTTP Basic, and they are wrong (RFC 6749, section 5.2).
+    /// The client's credentials in HTTP Basic are wrong (RFC 6749, section 5.2).
     BasicCredentials(OAuthError),
-    /// The access token is sent in more than one way, or twice (RFC 6750, section 2).
-    TokenTwice,
-    /// There is nothing at this path.
+    /// The request has more than one access token (RFC 6750, section 2).
+    TokenRepeated,
+    /// The path does not exist.
     UnknownPath,
-    /// The path is right, the method is not.
+    /// The path exists, but does not support the method.
     MethodNotAllowed,
-    /// The client takes only formats that this server does not have.
+    /// The client accepts only formats that this server does not support.
     NotAcceptable,
+    /// The URI has more than this many bytes.
     UriTooLong(usize),
-    /// The body is larger than this many bytes.
+    /// The body has more than this many bytes.
     BodyTooLarge(usize),
-    /// The body broke off.
+    /// The body ended early.
     BodyIncomplete,
-    /// The body did not come in time.
+    /// The body did not arrive in time.
     BodyTooSlow,
-    /// The body is packed in another way than by gzip.
+    /// The body has another content coding than gzip.
     UnsupportedEncoding,
-    /// The body is said to be gzip and is none.
+    /// The body is declared as gzip, but is not.
     BodyNotGzip,
 }
 
@@ -68,19 +69,19 @@ impl From<OAuthError> for Failure {
     }
 }
 
-/// In which words a failure is told.
+/// The shape of a rendered failure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum ErrorShape {
     /// The documented error, in this format.
     Documented(ResponseFormat),
-    /// The same as the rest of the device flow has it: without a namespace.
+    /// The same without a namespace, as in the rest of the device flow.
     Plain(ResponseFormat),
     /// RFC 6749, section 5.2.
     OAuth,
 }
 
 impl ErrorShape {
-    /// That of the documented errors of a path.
+    /// Returns the shape of a path's documented errors.
     pub(super) fn of_path(path: &str, format: ResponseFormat) -> Self {
         if v1_flow(path).is_some() { Self::Plain(format) } else { Self::Documented(format) }
     }
@@ -92,26 +93,26 @@ struct OAuthBody<'a> {
     error_description: &'a str,
 }
 
-/// What is answered to a method that a path does not have.
+/// Answers a method that the path does not support.
 pub(super) async fn method_not_allowed() -> Failure {
     Failure::MethodNotAllowed
 }
 
-/// A failure that whoever stands around the call puts into its shape.
+/// Leaves the rendering to the middleware, which calls [`shape`].
 impl IntoResponse for Failure {
     fn into_response(self) -> Response {
         unshaped(Arc::new(self))
     }
 }
 
-/// An answer that has no words yet.
+/// Creates a response with the failure's status, not rendered yet.
 pub(super) fn unshaped(failure: Arc<Failure>) -> Response {
     let mut response = failure.status().into_response();
     response.extensions_mut().insert(UnrenderedFailure(failure));
     response
 }
 
-/// Whether an answer is a failure.
+/// Reports whether a response is an unrendered failure.
 pub(super) fn is_failure(response: &Response) -> bool {
     response.extensions().get::<UnrenderedFailure>().is_some()
 }
@@ -119,7 +120,7 @@ pub(super) fn is_failure(response: &Response) -> bool {
 #[derive(Clone)]
 struct UnrenderedFailure(Arc<Failure>);
 
-/// Puts the failure in `response`, if there is one, into its shape. What the response has of headers stays.
+/// Renders the failure in `response`, if there is one. Keeps the headers of the response.
 pub(super) fn shape(mut response: Response, shape: ErrorShape) -> Response {
     let Some(UnrenderedFailure(failure)) = response.extensions_mut().remove::<UnrenderedFailure>() else {
         return response;
@@ -132,7 +133,7 @@ pub(super) fn shape(mut response: Response, shape: ErrorShape) -> Response {
 }
 
 impl Failure {
-    /// The HTTP status. Exhaustive, so that a new failure cannot be forgotten here.
+    /// Returns the HTTP status. The match is exhaustive, so that a new failure cannot be omitted.
     pub(super) fn status(&self) -> StatusCode {
         match self {
             Self::Domain(error) => status_of(error),
@@ -146,13 +147,13 @@ impl Failure {
             Self::NotAcceptable => StatusCode::NOT_ACCEPTABLE,
             Self::UriTooLong(_) => StatusCode::URI_TOO_LONG,
             Self::BodyTooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
-            Self::TokenTwice | Self::BodyIncomplete | Self::BodyNotGzip => StatusCode::BAD_REQUEST,
+            Self::TokenRepeated | Self::BodyIncomplete | Self::BodyNotGzip => StatusCode::BAD_REQUEST,
             Self::UnsupportedEncoding => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::BodyTooSlow => StatusCode::REQUEST_TIMEOUT,
         }
     }
 
-    /// The failure in its shape. What only the operator may know goes to the log.
+    /// Renders the failure. Logs the part that is only for the operator.
     pub(super) fn shaped(&self, shape: ErrorShape) -> Response {
         if let Self::Domain(error) = self {
             telemetry::report_error(error);
@@ -165,7 +166,7 @@ impl Failure {
             ErrorShape::Documented(format) | ErrorShape::Plain(format) => {
                 let error = ErrorBody { status: status.as_u16(), message: &self.message() };
                 let is_plain = matches!(shape, ErrorShape::Plain(_));
-                // An error of a number and a text can always be rendered.
+                // A number and a string can always be rendered.
                 (media_type(format), render_error(&error, format, is_plain).unwrap_or_default())
             }
             ErrorShape::OAuth => {
@@ -196,7 +197,7 @@ impl Failure {
             self,
             Self::BodyTooLarge(_) | Self::BodyIncomplete | Self::BodyTooSlow | Self::UnsupportedEncoding
         ) {
-            // What is left of the body is not waited for.
+            // The rest of the body is not read.
             headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
         }
         response
@@ -206,30 +207,30 @@ impl Failure {
         match self {
             Self::Domain(error) => error.full_message(),
             Self::OAuth(error) | Self::BasicCredentials(error) => error.description.clone(),
-            Self::TokenTwice => {
-                "the access token is there more than once; send it in the Authorization header or, once, in the form"
+            Self::TokenRepeated => {
+                "the request has more than one access token; send one, in the Authorization header or in the form"
                     .to_owned()
             }
             Self::UnknownPath => {
-                "there is nothing at this path; this server has /reggie/v1, /reset-tempass/v3 and /o/client"
+                "this path does not exist; this server has /reggie/v1, /reset-tempass/v3 and /o/client"
                     .to_owned()
             }
             Self::MethodNotAllowed => {
-                "this path does not have this method; Allow lists those it has".to_owned()
+                "this path does not support this method; the Allow header lists the supported ones".to_owned()
             }
             Self::NotAcceptable => {
-                "Accept asks for nothing that this server has: application/json or application/xml".to_owned()
+                "the Accept header must allow application/json or application/xml".to_owned()
             }
             Self::UriTooLong(limit) => {
                 format!("the URI has more than {limit} bytes; send device information in X-Device-Info")
             }
             Self::BodyTooLarge(limit) => format!("the body has more than {limit} bytes"),
-            Self::BodyIncomplete => "the body broke off".to_owned(),
-            Self::BodyTooSlow => "the body did not come in time".to_owned(),
+            Self::BodyIncomplete => "the body ended early".to_owned(),
+            Self::BodyTooSlow => "the body did not arrive in time".to_owned(),
             Self::UnsupportedEncoding => {
-                "Content-Encoding names a coding that is not taken; send gzip, or the body as it is".to_owned()
+                "Content-Encoding must be gzip, or absent".to_owned()
             }
-            Self::BodyNotGzip => "Content-Encoding says gzip, and the body is none, or broke off".to_owned(),
+            Self::BodyNotGzip => "the body is not valid gzip, although Content-Encoding is gzip".to_owned(),
         }
     }
 
@@ -241,13 +242,13 @@ impl Failure {
         }
     }
 
-    /// How the client may show who it is (RFC 6750, section 3; RFC 7617).
+    /// Returns the authentication challenge (RFC 6750, section 3; RFC 7617).
     fn challenge(&self) -> Option<HeaderValue> {
         let challenge = match self {
             Self::Domain(Error::NotAuthenticated(AuthenticationProblem::Missing)) => "Bearer",
             Self::Domain(Error::NotAuthenticated(_)) => "Bearer error=\"invalid_token\"",
             Self::Domain(Error::PermissionMissing { .. }) => "Bearer error=\"insufficient_scope\"",
-            Self::TokenTwice => "Bearer error=\"invalid_request\"",
+            Self::TokenRepeated => "Bearer error=\"invalid_request\"",
             Self::BasicCredentials(_) => "Basic realm=\"passbridge\"",
             _ => return None,
         };
@@ -255,7 +256,7 @@ impl Failure {
     }
 }
 
-/// The HTTP status of an error. Exhaustive, so that a new error cannot be forgotten here.
+/// Returns the HTTP status of an error. The match is exhaustive, so that a new error cannot be omitted.
 fn status_of(error: &Error) -> StatusCode {
     match error {
         Error::InvalidFields(_)

@@ -1,16 +1,17 @@
-//! The format of an answer: the path's extension before `format` before `Accept` before the configured default.
+//! The response format. In order of precedence: the path's extension, the parameter `format`, the `Accept` header, the configured
+//! default.
 
 use http::{HeaderMap, HeaderValue, header::ACCEPT};
 
 use crate::config::ResponseFormat;
 
-/// What an `Accept` header asks for.
+/// The format that an `Accept` header requests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum AcceptedFormat {
     For(ResponseFormat),
-    /// Nothing in particular: there is no header, or anything will do.
+    /// No particular format: there is no header, or it accepts any.
     Anything,
-    /// Only what this server does not have.
+    /// Only formats that this server does not support.
     SomethingElse,
 }
 
@@ -21,15 +22,15 @@ pub(super) const fn media_type(format: ResponseFormat) -> HeaderValue {
     }
 }
 
-/// The path without its extension, and the format that this asks for.
+/// Splits the path into the part before the extension and the format of the extension.
 pub(super) fn split_extension(path: &str) -> (&str, Option<ResponseFormat>) {
     let json = path.strip_suffix(".json").map(|rest| (rest, Some(ResponseFormat::Json)));
     json.or_else(|| path.strip_suffix(".xml").map(|rest| (rest, Some(ResponseFormat::Xml))))
         .unwrap_or((path, None))
 }
 
-/// The format that the parameter `format` names.
-pub(super) fn named(text: &str) -> Option<ResponseFormat> {
+/// Parses the parameter `format`.
+pub(super) fn parse_format(text: &str) -> Option<ResponseFormat> {
     if text.eq_ignore_ascii_case("json") {
         Some(ResponseFormat::Json)
     } else if text.eq_ignore_ascii_case("xml") {
@@ -39,9 +40,9 @@ pub(super) fn named(text: &str) -> Option<ResponseFormat> {
     }
 }
 
-/// What the `Accept` headers ask for: of what this server has the one with the greatest weight; of those the first that is
-/// named, before any that is only meant by a wildcard (RFC 9110, section 12.5.1).
-pub(super) fn asked(headers: &HeaderMap, default: ResponseFormat) -> AcceptedFormat {
+/// Evaluates the `Accept` headers (RFC 9110, section 12.5.1): the supported format with the greatest weight wins. Among equal weights,
+/// the first named format wins, and a wildcard comes last.
+pub(super) fn accepted_format(headers: &HeaderMap, default: ResponseFormat) -> AcceptedFormat {
     let mut best: Option<((u16, bool), AcceptedFormat)> = None;
     let mut refused = Vec::new();
     let mut is_empty = true;
@@ -49,14 +50,14 @@ pub(super) fn asked(headers: &HeaderMap, default: ResponseFormat) -> AcceptedFor
     for range in lines.flat_map(|line| line.split(',')).map(str::trim).filter(|range| !range.is_empty()) {
         is_empty = false;
         let (weight, range) = weigh(range);
-        let Some(asked) = range_of(range) else { continue };
+        let Some(format) = range_of(range) else { continue };
         if weight == 0 {
-            refused.push(asked);
+            refused.push(format);
             continue;
         }
-        let rank = (weight, asked != AcceptedFormat::Anything);
+        let rank = (weight, format != AcceptedFormat::Anything);
         if best.is_none_or(|(greatest, _)| rank > greatest) {
-            best = Some((rank, asked));
+            best = Some((rank, format));
         }
     }
     match best {
@@ -69,7 +70,7 @@ pub(super) fn asked(headers: &HeaderMap, default: ResponseFormat) -> AcceptedFor
                 AcceptedFormat::For(other)
             }
         }
-        Some((_, asked)) => asked,
+        Some((_, format)) => format,
         None if is_empty => AcceptedFormat::Anything,
         None => AcceptedFormat::SomethingElse,
     }
@@ -86,11 +87,11 @@ fn range_of(media_range: &str) -> Option<AcceptedFormat> {
         ("*/*", AcceptedFormat::Anything),
     ];
     let known = RANGES.into_iter().find(|(name, _)| media_range.eq_ignore_ascii_case(name));
-    // Java's own client says `*` for anything.
-    known.map(|(_, asked)| asked).or((media_range == "*").then_some(AcceptedFormat::Anything))
+    // Java's HTTP client sends `*` for any format.
+    known.map(|(_, format)| format).or((media_range == "*").then_some(AcceptedFormat::Anything))
 }
 
-/// The weight of a media range in thousandths, and the range without its parameters.
+/// Returns the weight of a media range in thousandths, and the range without its parameters.
 fn weigh(range: &str) -> (u16, &str) {
     let (name, parameters) = range.split_once(';').unwrap_or((range, ""));
     let weight = parameters.split(';').find_map(|parameter| {
@@ -100,7 +101,7 @@ fn weigh(range: &str) -> (u16, &str) {
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,
-        reason = "it is clamped to 0 to 1000, and a cast takes what is no number as 0"
+        reason = "the value is clamped to 0 to 1000, and a cast of NaN is 0"
     )]
     let thousandths = (weight.unwrap_or(1.0).clamp(0.0, 1.0) * 1000.0) as u16;
     (thousandths, name.trim())
@@ -114,7 +115,7 @@ mod tests {
     const XML: AcceptedFormat = AcceptedFormat::For(ResponseFormat::Xml);
 
     #[test]
-    fn accept_is_read_with_its_weights() {
+    fn accept_headers_are_evaluated_with_their_weights() {
         for (accept, expected) in [
             ("application/json", JSON),
             ("Application/JSON; charset=utf-8", JSON),
@@ -137,13 +138,13 @@ mod tests {
         ] {
             let mut headers = HeaderMap::new();
             headers.insert(ACCEPT, accept.parse().expect("a value"));
-            assert_eq!(asked(&headers, ResponseFormat::Xml), expected, "{accept}");
+            assert_eq!(accepted_format(&headers, ResponseFormat::Xml), expected, "{accept}");
         }
-        assert_eq!(asked(&HeaderMap::new(), ResponseFormat::Xml), AcceptedFormat::Anything);
+        assert_eq!(accepted_format(&HeaderMap::new(), ResponseFormat::Xml), AcceptedFormat::Anything);
     }
 
     #[test]
-    fn an_extension_is_the_end_of_the_path() {
+    fn the_extension_at_the_end_of_a_path_is_split_off() {
         assert_eq!(split_extension("/regcode/ABC.json"), ("/regcode/ABC", Some(ResponseFormat::Json)));
         assert_eq!(split_extension("/regcode.xml"), ("/regcode", Some(ResponseFormat::Xml)));
         assert_eq!(split_extension("/regcode/ABC"), ("/regcode/ABC", None));

@@ -1,4 +1,4 @@
-//! What strangers send over HTTP/1.1.
+//! Fuzz targets for external input over HTTP/1.1.
 
 use std::{io::Write as _, net::SocketAddr};
 
@@ -9,9 +9,9 @@ use http::{HeaderMap, Request, Uri, header::ACCEPT};
 use super::{
     address::Addresses,
     client_registration::{basic_credentials, registration},
-    encoding::unpack,
+    encoding::decompress,
     entitlement::{redirect_url, split_resources, temp_pass_identity, unencoded_redirect_url},
-    format::{AcceptedFormat, asked, named, split_extension},
+    format::{AcceptedFormat, accepted_format, parse_format, split_extension},
     parameters::Parameters,
     reset::{application, target},
     route,
@@ -40,10 +40,10 @@ pub(crate) const TARGETS: &[FuzzTarget] = &[
     ("flow_parameters", flow_parameters),
 ];
 
-/// The largest body that is unpacked here.
+/// The maximum size of a decompressed body here.
 const BODY_MAX: usize = 4_096;
 
-/// Parameters beside how the URL Standard reads them, wherever it has one answer.
+/// Parameters are parsed as by the URL Standard, wherever its result is unambiguous.
 fn form(input: &[u8]) {
     let (query, body) = split(input);
     let query = String::from_utf8_lossy(query);
@@ -51,7 +51,7 @@ fn form(input: &[u8]) {
     let parameters = Parameters::read(&query, &HeaderMap::new(), body, &mut violations);
     let is_counted = violations.is_empty();
     let expected: Vec<_> = form_urlencoded::parse(query.as_bytes()).collect();
-    // A name that is not UTF-8 is another one here than there.
+    // The two differ for a name that is not UTF-8.
     for (name, value) in expected.iter().filter(|(name, _)| !name.contains('\u{fffd}')) {
         let mut violations = Violations::default();
         if let Some(text) = parameters.get(name, &mut violations) {
@@ -67,7 +67,7 @@ fn form(input: &[u8]) {
     assert!(parameters.in_form("access_token").all(|token| token.len() <= body.len()));
 }
 
-/// Device information that was encoded for a URL as it should be, or not at all, is the same.
+/// Device information in a URL is the same with and without percent-encoding.
 fn device_info_in_url(input: &[u8]) {
     let query = String::from_utf8_lossy(input);
     let Some(info) = device_info(&query) else { return };
@@ -86,7 +86,7 @@ fn device_info(query: &str) -> Option<DeviceInfo> {
     DeviceInfo::decode(text).map(|(info, _)| info).ok()
 }
 
-/// Every trial is reset by who leaves the parameter out or writes `all`, and by nobody else.
+/// Every trial is reset only if the parameter is absent or `all`.
 fn reset_query(input: &[u8]) {
     let query = String::from_utf8_lossy(input);
     let mut violations = Violations::default();
@@ -117,14 +117,14 @@ fn parsed(parameters: &Parameters<'_>, name: &str, violations: &mut Violations) 
     })
 }
 
-/// Several lines mean what one does (RFC 9110, section 5.3), and a type that is not there changes nothing.
+/// Several header lines are equivalent to one (RFC 9110, section 5.3), and an unsupported type changes nothing.
 fn accept(input: &[u8]) {
     let lines = headers(ACCEPT, input);
     for default in [ResponseFormat::Json, ResponseFormat::Xml] {
-        let found = asked(&lines, default);
+        let found = accepted_format(&lines, default);
         let text = lines.get_all(ACCEPT).iter().filter_map(|line| line.to_str().ok());
         let line = text.collect::<Vec<_>>().join(", ");
-        let alone = |line: &str| asked(&headers(ACCEPT, line.as_bytes()), default);
+        let alone = |line: &str| accepted_format(&headers(ACCEPT, line.as_bytes()), default);
         assert_eq!(alone(&line), found, "{line}");
         if found != AcceptedFormat::Anything {
             assert_eq!(alone(&format!("image/png, {line}")), found, "{line}");
@@ -139,33 +139,33 @@ fn accept(input: &[u8]) {
         });
     }
     let text = String::from_utf8_lossy(input);
-    let _ = named(&text);
+    let _ = parse_format(&text);
     let (rest, format) = split_extension(&text);
     assert!(text.starts_with(rest) && format.is_some() == (rest.len() < text.len()));
 }
 
-/// The served form is reached in one step, and dots are found before and after it.
+/// Normalization is idempotent, and dot segments are found before and after it.
 fn path(input: &[u8]) {
     let Some(uri) = std::str::from_utf8(input).ok().and_then(|text| text.parse::<Uri>().ok()) else { return };
-    let served = |uri: &Uri| {
+    let normalized = |uri: &Uri| {
         let request = Request::get(uri.clone()).body(()).expect("a request");
-        route::in_served_form(request).into_parts().0.uri
+        route::normalize_path(request).into_parts().0.uri
     };
-    let once = served(&uri);
-    assert_eq!(served(&once), once, "{uri} has two served forms");
+    let once = normalized(&uri);
+    assert_eq!(normalized(&once), once, "{uri} has two normalized forms");
     assert_eq!(once.query(), uri.query());
     if once != uri {
         assert_eq!(route::has_dot_segments(once.path()), route::has_dot_segments(uri.path()), "{uri}");
     }
 }
 
-/// Who is no proxy of ours is the client, whatever it sends.
+/// A peer that is not a trusted proxy is the client, whatever it sends.
 fn forwarded_for(input: &[u8]) {
     let lines = headers(http::HeaderName::from_static("x-forwarded-for"), input);
     let proxies = TrustedProxies::new(vec!["10.0.0.0/8".parse().expect("a network")]);
-    let stranger: SocketAddr = "192.0.2.1:9934".parse().expect("an address");
-    let found = Addresses::new(stranger, &lines, &proxies);
-    assert_eq!(found.client, Address::from(stranger.ip()));
+    let client: SocketAddr = "192.0.2.1:9934".parse().expect("an address");
+    let found = Addresses::new(client, &lines, &proxies);
+    assert_eq!(found.client, Address::from(client.ip()));
     assert!(found.device == found.client || !proxies.contains(found.device));
     let proxy: SocketAddr = "10.0.0.1:9934".parse().expect("an address");
     let found = Addresses::new(proxy, &lines, &proxies);
@@ -174,20 +174,20 @@ fn forwarded_for(input: &[u8]) {
     assert_eq!(Addresses::new(proxy, &again, &proxies).client, found.client);
 }
 
-/// Never more than the limit comes out, and what was packed comes out as it was.
+/// Decompression never exceeds the limit, and restores a compressed body.
 fn gzip_body(input: &[u8]) {
-    if let Ok(body) = unpack(input, BODY_MAX) {
+    if let Ok(body) = decompress(input, BODY_MAX) {
         assert!(body.len() <= BODY_MAX);
     }
     let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
-    let packed = encoder.write_all(input).and_then(|()| encoder.finish()).expect("packs");
-    match unpack(&packed, BODY_MAX) {
+    let compressed = encoder.write_all(input).and_then(|()| encoder.finish()).expect("compresses");
+    match decompress(&compressed, BODY_MAX) {
         Ok(body) => assert_eq!(body, input),
         Err(_) => assert!(input.len() > BODY_MAX),
     }
 }
 
-/// A list of resources falls into parts that are whole, a browser is sent to web pages alone, and an identity is an object.
+/// A list of resources is split between whole resources, redirect URLs are only those of web pages, and an identity is an object.
 fn flow_parameters(input: &[u8]) {
     let text = String::from_utf8_lossy(input);
     let resources = split_resources(&text);

@@ -1,4 +1,4 @@
-//! Who sent a request, and what follows from the way by which that is known.
+//! Authentication of a request, and what depends on the kind of its credentials.
 
 use http::request;
 
@@ -16,7 +16,7 @@ use crate::{
     service::authentication::{Carrier, Evidence, Identity, Proof},
 };
 
-/// Who sent a request that carries its credentials there. Asks the store only for tokens of an upstream.
+/// Authenticates a request by the credentials of this carrier. Reads the store only for tokens of an upstream.
 ///
 /// # Errors
 /// [`Error::NotAuthenticated`], [`Error::StoreUnavailable`].
@@ -34,8 +34,8 @@ pub(super) async fn identify(
     identity.in_call(context).await
 }
 
-/// Who sent a request to a path that second-screen pages call: one that carries no credentials is such a page's, where the
-/// environment lets them call so. Credentials that are there decide alone.
+/// Returns the identity for a path that second-screen pages call. A request without credentials has the page's identity if the
+/// environment allows that. If there are credentials, only they count.
 ///
 /// # Errors
 /// As [`identify`].
@@ -56,12 +56,11 @@ pub(super) fn open_to_second_screen(
     }
 }
 
-/// Lets a request count that is signed by itself, and came from `client`. Called when nothing else stands in the way of what
-/// it asks for.
+/// Records the nonce of a signed request from `client`. Called only for a valid request, right before it takes effect.
 ///
 /// # Errors
-/// [`Error::NotAuthenticated`] where its nonce came from another client before, [`Error::StoreUnavailable`].
-pub(super) async fn count(face: &RestFace, identity: &Identity, client: Address) -> Result<()> {
+/// [`Error::NotAuthenticated`] if another client has used the nonce, [`Error::StoreUnavailable`].
+pub(super) async fn record_nonce(face: &RestFace, identity: &Identity, client: Address) -> Result<()> {
     match &identity.proof {
         Proof::Signature(nonce) => face.signed_request.count(nonce, client).await,
         Proof::Connection | Proof::Listed | Proof::AccessToken(_) | Proof::UpstreamToken(_) | Proof::Open => {
@@ -70,7 +69,7 @@ pub(super) async fn count(face: &RestFace, identity: &Identity, client: Address)
     }
 }
 
-/// What records say of how the device's client is known: `OAUTH2`, or nothing for a request that is signed by itself.
+/// Returns the authorization type of records: `OAUTH2`, or an empty one for a signed request.
 pub(super) fn authorization_type(proof: &Proof) -> &'static str {
     match proof {
         Proof::AccessToken(_) | Proof::UpstreamToken(_) => OAUTH2,
@@ -78,7 +77,7 @@ pub(super) fn authorization_type(proof: &Proof) -> &'static str {
     }
 }
 
-/// The application, where a client that is registered here sent the request.
+/// Returns the application of a request by a client that is registered with passbridge.
 pub(super) fn application(proof: &Proof) -> Option<&SourceApplication> {
     match proof {
         Proof::AccessToken(application) => Some(application),
@@ -88,7 +87,7 @@ pub(super) fn application(proof: &Proof) -> Option<&SourceApplication> {
     }
 }
 
-/// Whether the client is older than device information.
+/// Reports whether the client predates device information.
 pub(super) fn is_older_than_device_information(proof: &Proof) -> bool {
     matches!(proof, Proof::Signature(_))
 }

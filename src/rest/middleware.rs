@@ -1,5 +1,4 @@
-//! What stands around every call: from where it comes, whether it comes too fast, how long it may take, and how it is
-//! reported.
+//! The middleware of every call: addresses, rate limit, timeout and telemetry.
 
 use std::sync::Arc;
 
@@ -27,7 +26,7 @@ use crate::domain::{
     peer::Peer,
 };
 
-/// The longest URI, in bytes. Device information of the usual size fits in ten times over.
+/// The maximum length of a URI, in bytes: ten times the usual size of device information.
 const URI_MAX: usize = 16 * 1024;
 
 pub(super) async fn around(State(face): State<RestFace>, mut request: Request, next: Next) -> Response {
@@ -50,7 +49,7 @@ pub(super) async fn around(State(face): State<RestFace>, mut request: Request, n
         };
         refused = refusal.is_some();
         match refusal {
-            // A browser that asks whether it may call gets no further.
+            // A preflight request is refused before the CORS layer.
             Some(failure) if request.method() == Method::OPTIONS => return failure.into_response(),
             Some(failure) => drop(request.extensions_mut().insert(RefusedCall(Arc::new(failure)))),
             None => {}
@@ -68,15 +67,14 @@ pub(super) async fn around(State(face): State<RestFace>, mut request: Request, n
         has_body && (is_unread_path || response.status() == StatusCode::METHOD_NOT_ALLOWED || refused);
     let mut response = shape(response, early_shape);
     if is_unread {
-        // What is left of the body is not waited for, and the client should not take the connection for its next call.
+        // The rest of the body is not read, so the client must not reuse the connection.
         response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     }
     record.finish(response.status());
     response
 }
 
-/// Answers a call that was refused before it was routed. It stands inside of what answers browsers, so that a web page
-/// can read the refusal.
+/// Answers a call that was refused before routing. This layer is inside the CORS layer, so that a web page can read the refusal.
 pub(super) async fn refuse(request: Request, next: Next) -> Response {
     match request.extensions().get::<RefusedCall>() {
         Some(RefusedCall(failure)) => unshaped(Arc::clone(failure)),
@@ -84,12 +82,12 @@ pub(super) async fn refuse(request: Request, next: Next) -> Response {
     }
 }
 
-/// Why a call is not even routed.
+/// The reason why a call is not routed.
 #[derive(Clone)]
 struct RefusedCall(Arc<Failure>);
 
 fn dot_segments() -> Failure {
-    Error::from(Violation::new("path", "has segments of dots; send the path that they lead to")).into()
+    Error::from(Violation::new("path", "must not have dot segments (. or ..); send the resolved path")).into()
 }
 
 fn length(uri: &Uri) -> usize {
@@ -102,7 +100,7 @@ fn addresses(face: &RestFace, request: &Request) -> Result<Addresses, Failure> {
     Ok(Addresses::new(peer.address, request.headers(), &face.trusted_proxies))
 }
 
-/// In which words a failure is told that comes before the form is read.
+/// Returns the shape of a failure before the form is read.
 fn early_shape(route: &str, request: &Request, face: &RestFace) -> ErrorShape {
     if matches!(route, route::REGISTER | route::TOKEN) {
         return ErrorShape::OAuth;

@@ -1,19 +1,19 @@
-//! The REST face: version 1 of the provider's REST API as devices in the field know it (reference, sections 2, 3, 5 and 6).
-//! It is a peer of the gRPC face: both make a `Caller`, call the same use cases, and render the same errors.
+//! The REST face: version 1 of the provider's REST API as deployed devices use it (reference, sections 2, 3, 5 and 6).
+//! It is a peer of the gRPC face: both create a `Caller`, call the same use cases, and render the same errors.
 //!
-//! | module | what it is for |
+//! | module | contents |
 //! |---|---|
-//! | `middleware` | what stands around every call: addresses, throttle, time, metrics |
-//! | `call` | a request read: body, parameters, format, environment |
+//! | `middleware` | the middleware of every call: addresses, rate limit, timeout, metrics |
+//! | `call` | reading of a request: body, parameters, format, environment |
 //! | `address`, `parameters`, `format`, `identity` | the parts of that |
 //! | `regcode` | registration codes: create, read, delete |
-//! | `entitlement` | `/api/v1`: logins, decisions, what operators tell of viewers |
-//! | `cross_origin` | web pages that call from a browser (CORS) |
+//! | `entitlement` | `/api/v1`: logins, decisions, user metadata |
+//! | `cross_origin` | calls of web pages from a browser (CORS) |
 //! | `reset` | TempPasses: reset |
 //! | `client_registration` | `/o/client`: register, token |
 //! | `record` | a record in JSON and XML |
-//! | `over_v1` | the v1 flow of requestors that version 1 of the upstream stands behind |
-//! | `unnamed_requestor` | whose call one of the v1 flow is that does not say so where it is looked for first |
+//! | `over_v1` | the v1 flow of requestors whose backend is version 1 of the upstream |
+//! | `unnamed_requestor` | the requestor of a v1 flow call that does not name it in the path, query or signature |
 //! | `passthrough` | every other path |
 //! | `failure` | errors in JSON, XML and HTML, and their statuses |
 
@@ -68,67 +68,67 @@ use crate::{
     telemetry::Telemetry,
 };
 
-/// The header that device information comes in.
+/// The header with device information.
 const X_DEVICE_INFO: HeaderName = HeaderName::from_static("x-device-info");
 
-/// What the face works with.
+/// The dependencies of the face.
 pub(crate) struct RestDependencies {
-    /// The use cases around registration codes.
+    /// The use cases of registration codes.
     pub registration: RegistrationService,
-    /// The use cases around TempPasses.
+    /// The use cases of TempPasses.
     pub temp_pass: TempPassService,
-    /// The use cases around entitlements.
+    /// The use cases of entitlements.
     pub entitlement: EntitlementService,
-    /// Randomness for the ids of answers.
+    /// The source of randomness for the ids of responses.
     pub randomness: SharedRandomness,
-    /// Time.
+    /// The clock.
     pub clock: SharedClock,
-    /// The use cases around registered clients.
+    /// The use cases of registered clients.
     pub client_registration: ClientRegistrationService,
-    /// Recognizes who calls.
+    /// Authenticates callers.
     pub callers: Authenticators,
-    /// Lets requests count that are signed one by one.
+    /// Records the nonces of signed requests.
     pub signed_request: SignedRequestService,
-    /// How fast each address may call.
+    /// The rate limit of each address.
     pub address_throttle: AddressThrottle,
-    /// How fast codes may be made for each device.
+    /// The rate limit of creates for each device.
     pub create_throttle: CreateThrottle,
-    /// What the operator configured, as far as a reload changes it.
+    /// The part of the configuration that a reload can change.
     pub policy: SharedPolicy,
-    /// Where calls are reported.
+    /// The telemetry of calls.
     pub telemetry: Telemetry,
-    /// Whose word about addresses is believed.
+    /// The proxies whose `X-Forwarded-For` is trusted.
     pub trusted_proxies: TrustedProxies,
-    /// Whether a create must bring a device id.
+    /// Whether a create requires a device id.
     pub device_id: DeviceIdRule,
-    /// Whether a create by a registered client must bring device information.
+    /// Whether a create by a registered client requires device information.
     pub device_info: DeviceInfoRule,
-    /// The format of answers to clients that say nothing.
+    /// The response format for clients that request none.
     pub default_format: ResponseFormat,
-    /// Web pages of which origins may call; none means that browsers are told nothing.
+    /// The origins whose web pages may call. Without any, responses have no CORS headers.
     pub cors_origins: Vec<CorsOrigin>,
-    /// What every other path goes through, where the environment has somewhere for it to go.
+    /// The proxy for every other path, for environments with `passthrough`.
     pub passthrough: Passthrough,
-    /// The largest request body, in bytes.
+    /// The maximum size of a request body, in bytes.
     pub max_body_size: usize,
-    /// How long a call may take.
+    /// The timeout of a call.
     pub answer_timeout: Duration,
 }
 
 pub(crate) use passthrough::Passthrough;
 
-/// The face as handlers hold it.
+/// The state of handlers.
 type RestFace = Arc<RestDependencies>;
 
-/// The face as a connection with this peer is served with it: every path, however it is written.
+/// Returns the service of a connection with this peer. It normalizes paths before routing.
 pub(crate) fn connected(router: Router, peer: Peer) -> impl ConnectionService<Body> {
     MapRequest::new(router, move |mut request: Request<Incoming>| {
         request.extensions_mut().insert(peer.clone());
-        route::in_served_form(request)
+        route::normalize_path(request)
     })
 }
 
-/// Every call there is: its method, its path, and who answers it.
+/// Returns every call: its method, path and handler.
 fn routes() -> Vec<(Method, &'static str, MethodRouter<RestFace>)> {
     let codes_and_clients = [
         (Method::POST, route::REGCODE, post(regcode::create)),
@@ -144,13 +144,13 @@ fn routes() -> Vec<(Method, &'static str, MethodRouter<RestFace>)> {
     codes_and_clients.into_iter().chain(entitlement::route::routes()).collect()
 }
 
-/// The method and path of every call there is, for tests that must not forget one.
+/// Returns the method and path of every call, for tests that must cover all.
 #[must_use]
 pub fn calls() -> Vec<(Method, &'static str)> {
     routes().into_iter().map(|(method, path, _)| (method, path)).collect()
 }
 
-/// The face: its paths.
+/// Creates the router of the face.
 pub(crate) fn router(parts: RestDependencies) -> Router {
     let cross_origin = CrossOrigin::of(&parts.cors_origins);
     let face = Arc::new(parts);
@@ -159,7 +159,7 @@ pub(crate) fn router(parts: RestDependencies) -> Router {
         .fold(Router::new(), |router, (_, path, handler)| router.route(path, handler))
         .fallback(passthrough::other_path)
         .method_not_allowed_fallback(failure::method_not_allowed)
-        .layer(from_fn_with_state(Arc::clone(&face), over_v1::unless_elsewhere))
+        .layer(from_fn_with_state(Arc::clone(&face), over_v1::dispatch))
         .layer(from_fn(middleware::refuse));
     let router = match cross_origin {
         Some(cross_origin) => router.layer(cross_origin),

@@ -1,5 +1,6 @@
-//! The v1 flow, `/api/v1` and `/adobe-services/config`, of requestors that version 1 of the upstream stands behind: calls go there
-//! as they are, but for the token. The provider knows its own; one of ours, or a signature, means nothing to it.
+//! The v1 flow (`/api/v1` and `/adobe-services/config`) of requestors whose backend is version 1 of the upstream. Calls are forwarded
+//! unchanged, except that a token or signature of ours is replaced by passbridge's own token, because the provider knows only its own
+//! tokens.
 
 use std::sync::Arc;
 
@@ -24,7 +25,7 @@ use super::{
     call::environment,
     failure::Failure,
     format::split_extension,
-    identity::{count, identify},
+    identity::{identify, record_nonce},
     passthrough::{forward, pass_through, unavailable},
     route::v1_flow,
     unnamed_requestor::unnamed_requestor,
@@ -46,14 +47,14 @@ use crate::{
     },
 };
 
-/// What answers a call of the v1 flow.
+/// The backend that answers a call of the v1 flow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum ServingBackend {
-    /// Nothing here: our own store knows no operators. It is 404, or goes to the environment's `passthrough`.
+    /// The local backend, which has no operators. The call gets 404, or goes to the environment's `passthrough`.
     Local,
-    /// The provider itself.
+    /// The provider, by forwarding.
     V1,
-    /// passbridge, over the provider's second version.
+    /// passbridge, by version 2 of the upstream.
     V2,
 }
 
@@ -67,32 +68,32 @@ impl ServingBackend {
     }
 }
 
-/// Where a call of the v1 flow goes, and the requestor that it names without its body.
+/// The backend of a call of the v1 flow, and the requestor that the call names outside its body.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Destination {
-    behind: ServingBackend,
+    backend: ServingBackend,
     requestor: Option<RequestorId>,
 }
 
-/// Stands before every path of the v1 flow, and lets those calls on that passbridge answers itself.
-pub(super) async fn unless_elsewhere(State(face): State<RestFace>, request: Request, next: Next) -> Response {
+/// The middleware of the v1 flow: forwards calls whose backend is elsewhere, and passes on those that passbridge answers itself.
+pub(super) async fn dispatch(State(face): State<RestFace>, request: Request, next: Next) -> Response {
     if v1_flow(request.uri().path()).is_none() {
         return next.run(request).await;
     }
     let (head, body) = request.into_parts();
     let has_body = !body.is_end_stream();
     let answer = match Box::pin(destination(&face, &head, body)).await {
-        Ok((Destination { behind: ServingBackend::V2, .. }, body)) => {
+        Ok((Destination { backend: ServingBackend::V2, .. }, body)) => {
             return next.run(Request::from_parts(head, body)).await;
         }
-        Ok((Destination { behind: ServingBackend::V1, requestor }, body)) => {
+        Ok((Destination { backend: ServingBackend::V1, requestor }, body)) => {
             over_v1(&face, head, body, requestor.as_ref()).await
         }
-        Ok((Destination { behind: ServingBackend::Local, .. }, body)) => {
+        Ok((Destination { backend: ServingBackend::Local, .. }, body)) => {
             pass_through(&face, head, body).await
         }
-        // Who answers calls here says what is wrong with one in its own words.
-        Err(Misdirected { behind: ServingBackend::V2, body: Some(body), .. }) => {
+        // The handler reports the error in the shape of its path.
+        Err(Misdirected { backend: ServingBackend::V2, body: Some(body), .. }) => {
             return next.run(Request::from_parts(head, body)).await;
         }
         Err(Misdirected { failure, .. }) => Err(failure),
@@ -100,26 +101,26 @@ pub(super) async fn unless_elsewhere(State(face): State<RestFace>, request: Requ
     answer.unwrap_or_else(|failure| {
         let mut response = failure.into_response();
         if has_body {
-            // What is left of it is not waited for.
+            // The rest of the body is not read.
             response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
         }
         response
     })
 }
 
-/// Why it is not known where a call goes, and what stands behind its environment.
+/// The reason why a call's requestor is not known, and the backend of its environment.
 struct Misdirected {
-    behind: ServingBackend,
+    backend: ServingBackend,
     failure: Failure,
-    /// Its body, where that was not looked at.
+    /// The body, if it was not read.
     body: Option<Body>,
 }
 
-/// Where this call goes, by its path, its query and a signature; and its body. What that says is looked at only where it decides
-/// something: else it is streamed. Where nothing tells a requestor the environment's backend decides.
+/// Determines the destination of a call by its path, query and signature, and returns it with the body. The body is read only if it
+/// decides the destination; otherwise it is streamed. A call without a requestor goes to the environment's backend.
 ///
 /// # Errors
-/// Where the requestor is not well formed or not one of the environment's, or several are named.
+/// The requestor is malformed or not one of the environment, or the call names several.
 async fn destination(
     face: &RestFace,
     head: &request::Parts,
@@ -128,11 +129,11 @@ async fn destination(
     let environment = match environment(face, head) {
         Ok(environment) => environment,
         Err(error) => {
-            return Err(Misdirected { behind: ServingBackend::Local, failure: error.into(), body: None });
+            return Err(Misdirected { backend: ServingBackend::Local, failure: error.into(), body: None });
         }
     };
-    let behind_environment = ServingBackend::of(face.policy.load().environment_api(&environment));
-    let misdirected = |failure, body| Misdirected { behind: behind_environment, failure, body };
+    let environment_backend = ServingBackend::of(face.policy.load().environment_api(&environment));
+    let misdirected = |failure, body| Misdirected { backend: environment_backend, failure, body };
     let named = match named_requestor(head) {
         Ok(named) => named,
         Err(error) => return Err(misdirected(error.into(), Some(body))),
@@ -147,19 +148,19 @@ async fn destination(
         named => (named, body),
     };
     let Some(text) = named else {
-        return Ok((Destination { behind: behind_environment, requestor: None }, body));
+        return Ok((Destination { backend: environment_backend, requestor: None }, body));
     };
     let policy = face.policy.load();
     match policy.place(("environment", environment.as_str()), ("requestor", &text)) {
         Ok(place) => {
-            let behind = ServingBackend::of(policy.upstream_api(&place));
-            Ok((Destination { behind, requestor: Some(place.requestor) }, body))
+            let backend = ServingBackend::of(policy.upstream_api(&place));
+            Ok((Destination { backend, requestor: Some(place.requestor) }, body))
         }
         Err(violations) => Err(misdirected(Error::InvalidFields(violations).into(), Some(body))),
     }
 }
 
-/// The requestor that the path and the query name.
+/// Returns the requestor in the path and the query.
 fn named_requestor(head: &request::Parts) -> Result<Option<String>, Error> {
     let query = head.uri.query().unwrap_or_default();
     let in_query = form_urlencoded::parse(query.as_bytes())
@@ -168,7 +169,7 @@ fn named_requestor(head: &request::Parts) -> Result<Option<String>, Error> {
     let mut names = requestor_in_path(head.uri.path()).into_iter().chain(in_query);
     let first = names.next();
     if names.any(|other| Some(&other) != first.as_ref()) {
-        let text = "is there more than once, with different values";
+        let text = "must be the same wherever it is given";
         return Err(Violation::new("requestor", text).into());
     }
     Ok(first)
@@ -187,11 +188,11 @@ fn requestor_in_path(path: &str) -> Option<String> {
     Some(percent_decode_str(segment).decode_utf8_lossy().into_owned())
 }
 
-/// Answers a call by what the provider says to it. A token of the provider's travels; one of this server's, or a signature, is
-/// checked here and replaced by passbridge's own token; a call without credentials goes without.
+/// Forwards a call to the provider. A token of the provider is forwarded. A token of this server, or a signature, is verified and
+/// replaced by passbridge's own token. A call without credentials is forwarded without any.
 ///
 /// # Errors
-/// Where the credentials are not good, the caller may not do this, or the provider does not answer.
+/// The credentials are invalid, the caller lacks the permission, or the provider does not respond.
 async fn over_v1(
     face: &RestFace,
     head: request::Parts,
@@ -211,11 +212,11 @@ async fn over_v1(
         Err(Error::NotAuthenticated(AuthenticationProblem::Missing))
         | Ok(Identity { proof: Proof::UpstreamToken(_), .. }) => forward(face, head, body, origin).await,
         Ok(identity) => {
-            admit(&identity, head.uri.path(), &environment, requestor)?;
+            check_permission(&identity, head.uri.path(), &environment, requestor)?;
             let addresses = head.extensions.get::<Addresses>();
             let addresses =
                 addresses.ok_or_else(|| Error::Internal("a call without addresses".to_owned()))?;
-            count(face, &identity, addresses.client).await?;
+            record_nonce(face, &identity, addresses.client).await?;
             let requestor = requestor.or(identity.caller.only_requestor());
             OwnRegistrationCall { face, origin, relay, requestor }.send(head, body).await
         }
@@ -223,7 +224,7 @@ async fn over_v1(
     }
 }
 
-/// What goes along with the call to whom it asks.
+/// Returns the context for calls to an upstream.
 pub(super) fn context(head: &request::Parts) -> CallContext {
     CallContext {
         deadline: head.extensions.get::<Deadline>().copied(),
@@ -233,8 +234,8 @@ pub(super) fn context(head: &request::Parts) -> CallContext {
     }
 }
 
-/// That the caller may have done with our token what its call asks for.
-fn admit(
+/// Checks that the caller has the permission for the call, which is made with our token.
+fn check_permission(
     identity: &Identity,
     path: &str,
     environment: &EnvironmentName,
@@ -247,13 +248,13 @@ fn admit(
     }
 }
 
-/// What a call of the v1 flow needs: what the methods of `EntitlementService` do that mean the same.
+/// Returns the permission for a call of the v1 flow: that of the corresponding method of `EntitlementService`.
 fn permission(path: &str) -> Permission {
     let segments = v1_flow(path).unwrap_or_default();
     let segments: Vec<_> = segments.iter().skip(2).map(|segment| split_extension(segment).0).collect();
     match segments.as_slice() {
         ["logout", ..] => Permission::EntitlementsLogout,
-        // With a code in it, it asks whether somebody has logged in.
+        // With a code in the path, the call only reads whether a viewer has logged in.
         ["authenticate"] | ["authenticate", "freepreview"] => Permission::EntitlementsLogin,
         ["authorize" | "preauthorize" | "mediatoken", ..] | ["tokens", "authz" | "media", ..] => {
             Permission::EntitlementsAuthorize
@@ -262,7 +263,7 @@ fn permission(path: &str) -> Permission {
     }
 }
 
-/// A call that goes with passbridge's own token.
+/// A forwarded call with passbridge's own token.
 struct OwnRegistrationCall<'a> {
     face: &'a RestFace,
     origin: Url,
@@ -271,7 +272,7 @@ struct OwnRegistrationCall<'a> {
 }
 
 impl OwnRegistrationCall<'_> {
-    /// Makes the call: once more with a new token where it was refused, which only one without a body can be.
+    /// Makes the call. If the token is refused, renews it, and retries the call if it has no body.
     async fn send(self, head: request::Parts, body: Body) -> Result<Response, Failure> {
         let token = self.token(&head, None).await?;
         let again = body.is_end_stream().then(|| head.clone());
@@ -281,11 +282,11 @@ impl OwnRegistrationCall<'_> {
         }
         let token = self.token(&head, Some(&token)).await?;
         let Some(head) = again else {
-            return Err(unavailable("its access token had run out, and has been renewed").into());
+            return Err(unavailable("it refused the access token, which has been renewed; try again").into());
         };
         let answer = self.send_with(&token, head, Body::empty()).await?;
         if answer.status() == StatusCode::UNAUTHORIZED {
-            // To the device it would say that its own token is bad.
+            // A 401 would tell the device that its own token is invalid.
             let answer =
                 UpstreamAnswer { status: Some(answer.status().as_u16()), ..UpstreamAnswer::default() };
             return Err(Error::UpstreamCredentialsRefused { answer }.into());
@@ -308,7 +309,8 @@ impl OwnRegistrationCall<'_> {
         body: Body,
     ) -> Result<Response, Failure> {
         let value = HeaderValue::from_str(&format!("Bearer {}", token.reveal()));
-        let mut value = value.map_err(|_| Error::Internal("a token that no header can hold".to_owned()))?;
+        let mut value =
+            value.map_err(|_| Error::Internal("a token that is invalid in a header".to_owned()))?;
         value.set_sensitive(true);
         head.headers.insert(AUTHORIZATION, value);
         forward(self.face, head, body, self.origin.clone()).await

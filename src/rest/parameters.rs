@@ -1,5 +1,4 @@
-//! Parameters of a request, from its query and its form. A parameter may stand in either; in both only with the same
-//! value.
+//! Parameters of a request, from its query and its form. A parameter may be in either, or in both with the same value.
 
 use std::borrow::Cow;
 
@@ -11,17 +10,17 @@ use crate::domain::error::{Violation, Violations};
 /// The media type of a form.
 const FORM: &str = "application/x-www-form-urlencoded";
 
-/// How many parameters a request may have.
+/// The maximum number of parameters.
 const PARAMETERS_MAX: usize = 64;
 
-/// The longest parameter name, in bytes.
+/// The maximum length of a parameter name, in bytes.
 const NAME_MAX: usize = 64;
 
-/// What a request says in its query and its form. Whether a value is text is looked at when it is asked for.
+/// The parameters of a request. A value is checked for UTF-8 only when it is read.
 #[derive(Debug, Default)]
 pub(super) struct Parameters<'a> {
     pairs: Vec<RawParameter<'a>>,
-    /// Whether there is a body that is no form and may say something.
+    /// Whether there is a body with content that is not a form.
     has_unread_body: bool,
 }
 
@@ -39,8 +38,8 @@ enum ParameterSource {
 }
 
 impl<'a> Parameters<'a> {
-    /// The parameters of a query and a body. A body that is no form has none: clients that say everything in the query
-    /// send `{}` or `null` beside it.
+    /// Parses the parameters of a query and a body. A body that is not a form has no parameters: clients that use only the query
+    /// may send `{}` or `null`.
     pub(super) fn read(
         query: &'a str,
         headers: &HeaderMap,
@@ -49,27 +48,27 @@ impl<'a> Parameters<'a> {
     ) -> Self {
         let mut pairs = pairs(query.as_bytes(), ParameterSource::Query);
         let mut has_unread_body = false;
-        if !body.is_empty() && !says_nothing(body) {
+        if !body.is_empty() && !is_blank(body) {
             match form(headers, body) {
                 Some(form) => pairs.extend(form),
                 None => has_unread_body = true,
             }
         }
         if pairs.len() > PARAMETERS_MAX {
-            violations.add("", format!("has too many parameters; at most {PARAMETERS_MAX} are allowed"));
+            violations.add("", format!("the request has more than {PARAMETERS_MAX} parameters"));
             pairs.clear();
         }
         Self { pairs, has_unread_body }
     }
 
-    /// The parameter's value. One that is repeated, contradicts itself or is not UTF-8 is noted as a violation.
+    /// Returns the parameter's value. Adds a violation if it is repeated, contradictory or not UTF-8.
     pub(super) fn get(&self, name: &str, violations: &mut Violations) -> Option<&str> {
         let of = |source| {
             self.pairs.iter().filter(move |pair| pair.source == source && *pair.name == *name.as_bytes())
         };
         for source in [ParameterSource::Query, ParameterSource::Form] {
             if of(source).count() > 1 {
-                violations.add(name, "is there more than once");
+                violations.add(name, "must be given only once");
                 return None;
             }
         }
@@ -77,22 +76,22 @@ impl<'a> Parameters<'a> {
         if let (Some(query), Some(form)) = (query, form)
             && query.value != form.value
         {
-            violations.add(name, "has one value in the query and another in the form");
+            violations.add(name, "must have the same value in the query and in the form");
             return None;
         }
         let text = std::str::from_utf8(&query.or(form)?.value);
-        violations.take(text.map_err(|_| Violation::new(name, "is not UTF-8")))
+        violations.take(text.map_err(|_| Violation::new(name, "must be UTF-8")))
     }
 
-    /// Notes the body where it may say something that was not read: for calls that lack something, and for those that may
-    /// not leave out what they were told.
+    /// Adds a violation if there is a body that was not read. For calls that lack a parameter, and for calls that must not ignore
+    /// one.
     pub(super) fn check_body(&self, violations: &mut Violations) {
         if self.has_unread_body {
             violations.add("", format!("the body is not a form; send {FORM}"));
         }
     }
 
-    /// The parameter's values in the form that are not empty, as bytes.
+    /// Returns the parameter's nonempty values in the form, as bytes.
     pub(super) fn in_form(&self, name: &str) -> impl Iterator<Item = &[u8]> {
         let pairs = self.pairs.iter().filter(move |pair| {
             pair.source == ParameterSource::Form && !pair.value.is_empty() && *pair.name == *name.as_bytes()
@@ -100,52 +99,55 @@ impl<'a> Parameters<'a> {
         pairs.map(|pair| &*pair.value)
     }
 
-    /// Notes every parameter that is none of `known`, and those that stand in the query and in the form.
+    /// Adds a violation for each parameter that is not in `known`, and for each that is both in the query and in the form.
     pub(super) fn check_names(&self, known: &[&str], violations: &mut Violations) {
         for name in known {
             let of = |source| {
                 self.pairs.iter().any(|pair| pair.source == source && *pair.name == *name.as_bytes())
             };
             if of(ParameterSource::Query) && of(ParameterSource::Form) {
-                violations.add(name, "is there more than once");
+                violations.add(name, "must be given only once");
             }
         }
         for pair in &self.pairs {
             if !known.iter().any(|name| *pair.name == *name.as_bytes()) {
                 let name = String::from_utf8_lossy(&pair.name).chars().take(NAME_MAX).collect::<String>();
-                violations.add(&name, format!("is no parameter here; there are {}", known.join(", ")));
+                violations.add(
+                    &name,
+                    format!("is not a parameter of this call; its parameters are {}", known.join(", ")),
+                );
             }
         }
     }
 
-    /// The same where an empty value is as good as none.
+    /// Like [`Self::get`], but treats an empty value as absent.
     pub(super) fn filled(&self, name: &str, violations: &mut Violations) -> Option<&str> {
         self.get(name, violations).filter(|text| !text.is_empty())
     }
 }
 
-/// Whether the body is said to be a form; `None` where its type is not said.
+/// Reports whether the body is declared as a form. `None` without a content type.
 pub(super) fn is_form(headers: &HeaderMap) -> Option<bool> {
     let said = headers.get(CONTENT_TYPE)?.to_str().unwrap_or_default();
     let media_type = said.split(';').next().unwrap_or_default().trim();
     Some(media_type.eq_ignore_ascii_case(FORM))
 }
 
-/// Whether a body that is there has no content: white space, or JSON with nothing in it.
-fn says_nothing(body: &[u8]) -> bool {
+/// Reports whether a body has no content: only white space, or empty JSON.
+fn is_blank(body: &[u8]) -> bool {
     let text = body.trim_ascii();
     let inside = |open, close| text.strip_prefix(&[open])?.strip_suffix(&[close]).map(<[u8]>::trim_ascii);
     let is_empty = |inside: Option<&[u8]>| inside.is_some_and(<[u8]>::is_empty);
     matches!(text, b"" | b"null" | b"\"\"") || is_empty(inside(b'{', b'}')) || is_empty(inside(b'[', b']'))
 }
 
-/// The parameters of a form; `None` where the body is none.
+/// Parses a form. `None` if the body is not one.
 fn form<'a>(headers: &HeaderMap, body: &'a [u8]) -> Option<Vec<RawParameter<'a>>> {
     if is_form(headers) == Some(false) {
         return None;
     }
     let pairs = pairs(body, ParameterSource::Form);
-    // Text of another kind, such as JSON, comes out as names that no parameter has.
+    // Other text, such as JSON, parses into names that no parameter has.
     let is_name_byte = |byte: &u8| byte.is_ascii_alphanumeric() || b"._-:[]".contains(byte);
     let is_name = |name: &[u8]| name.len() <= NAME_MAX && name.iter().all(is_name_byte);
     pairs.iter().all(|pair| is_name(&pair.name)).then_some(pairs)
@@ -153,7 +155,7 @@ fn form<'a>(headers: &HeaderMap, body: &'a [u8]) -> Option<Vec<RawParameter<'a>>
 
 fn pairs(text: &[u8], source: ParameterSource) -> Vec<RawParameter<'_>> {
     let segments = text.split(|byte| *byte == b'&').filter(|segment| !segment.is_empty());
-    // One more than there may be is enough to know.
+    // One more than allowed is enough to reject the request.
     segments
         .take(PARAMETERS_MAX + 1)
         .map(|segment| {
@@ -164,7 +166,7 @@ fn pairs(text: &[u8], source: ParameterSource) -> Vec<RawParameter<'_>> {
         .collect()
 }
 
-/// What `application/x-www-form-urlencoded` made of a text, undone (WHATWG URL, section 5.1).
+/// Decodes `application/x-www-form-urlencoded` (WHATWG URL, section 5.1).
 fn decode(text: &[u8]) -> Cow<'_, [u8]> {
     if text.contains(&b'+') {
         let spaced: Vec<u8> = text.iter().map(|byte| if *byte == b'+' { b' ' } else { *byte }).collect();
@@ -186,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn a_parameter_may_stand_in_the_query_or_in_the_form_or_say_the_same_in_both() {
+    fn a_parameter_may_be_in_the_query_or_the_form_or_equal_in_both() {
         assert_eq!(get("a=1&b=2", "", "a"), Ok(Some("1".to_owned())));
         assert_eq!(get("", "a=1", "a"), Ok(Some("1".to_owned())));
         assert_eq!(get("a=1", "a=1", "a"), Ok(Some("1".to_owned())));
@@ -202,11 +204,11 @@ mod tests {
         assert_eq!(get("%61=1&b", "", "a"), Ok(Some("1".to_owned())));
         assert_eq!(get("a=100%", "", "a"), Ok(Some("100%".to_owned())));
         assert!(get("a=%FF", "", "a").expect_err("refused").contains("UTF-8"));
-        assert_eq!(get("b=%FF", "", "a"), Ok(None), "nobody asked for b");
+        assert_eq!(get("b=%FF", "", "a"), Ok(None), "b was not read");
     }
 
     #[test]
-    fn a_body_that_is_no_form_has_no_parameters_and_is_told_from_one_that_says_nothing() {
+    fn a_body_that_is_not_a_form_is_reported_unless_it_is_blank() {
         let is_unread = |body: &str| {
             let mut violations = Violations::default();
             let parameters = Parameters::read("a=1", &HeaderMap::new(), body.as_bytes(), &mut violations);
@@ -234,7 +236,7 @@ mod tests {
     }
 
     #[test]
-    fn too_many_parameters_are_refused() {
+    fn too_many_parameters_are_rejected() {
         assert!(get(&"a=1&".repeat(PARAMETERS_MAX + 1), "", "b").is_err());
     }
 }

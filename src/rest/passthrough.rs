@@ -1,5 +1,5 @@
-//! Every other path, for devices that call the provider for more than codes: it goes to the environment's `passthrough`
-//! untouched, streamed both ways, but for what concerns one connection only (RFC 9110, section 7.6.1).
+//! Every other path, for devices that call the provider for more than codes: the call is streamed to the environment's `passthrough`
+//! and back unchanged, except for hop-by-hop headers (RFC 9110, section 7.6.1).
 
 use std::{sync::Arc, time::Duration};
 
@@ -41,16 +41,16 @@ const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
 const PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection");
 
-/// For how many origins the connections are kept: more than an installation has environments.
+/// The maximum number of origins with a connection pool: more than an installation has environments.
 const ORIGINS: usize = 100;
 
-/// How many calls go through at once.
+/// The maximum number of concurrent calls.
 const CALLS_MAX: usize = 1_000;
 
-/// How long either side may be silent in the middle of a body.
-const SILENCE_MAX: Duration = Duration::from_secs(30);
+/// The timeout of a connection attempt, and of a read in the middle of a body.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// The connections to the origins that other paths go to. A cheap handle.
+/// The connection pools of the `passthrough` origins. Cheap to clone.
 #[derive(Clone)]
 pub(crate) struct Passthrough {
     clients: Arc<Cache<Url, Client>>,
@@ -64,19 +64,19 @@ impl Default for Passthrough {
 }
 
 impl Passthrough {
-    /// The client for this origin.
+    /// Returns the client for this origin.
     ///
     /// # Errors
-    /// Where none can be made, which is a matter of the machine's certificates.
+    /// The client cannot be created, which depends on the machine's root certificates.
     fn client(&self, origin: &Url) -> reqwest::Result<Client> {
-        let make = || client_for(&[origin]).connect_timeout(SILENCE_MAX).read_timeout(SILENCE_MAX).build();
+        let make = || client_for(&[origin]).connect_timeout(IDLE_TIMEOUT).read_timeout(IDLE_TIMEOUT).build();
         self.clients.get_or_insert_with(origin, make)
     }
 
-    /// Makes the clients of all environments, so that one that cannot be made is told before it is needed.
+    /// Creates the clients of all environments, so that a failure is reported before the first call.
     ///
     /// # Errors
-    /// What keeps one from being made.
+    /// A client cannot be created.
     pub(crate) fn prepare(&self, environments: &Environments) -> Result<(), Violation> {
         for (name, environment) in environments.iter() {
             let (key, origin) = match (&environment.passthrough, environment.v1_origin()) {
@@ -99,11 +99,11 @@ impl std::fmt::Debug for Passthrough {
     }
 }
 
-/// Answers a call to a path that is none of ours.
+/// Answers a call to a path that the face does not serve.
 pub(super) async fn other_path(State(face): State<RestFace>, request: Request) -> Response {
     let answer = async {
         let (head, body) = request.into_parts();
-        // Of the v1 flow only what passbridge does not serve over v2 comes here: the provider's first version has no answer.
+        // A path of the v1 flow that passbridge does not serve with version 2. Version 1 of the upstream must not answer it.
         if v1_flow(head.uri.path()).is_some() {
             return Err(Failure::UnknownPath);
         }
@@ -112,7 +112,7 @@ pub(super) async fn other_path(State(face): State<RestFace>, request: Request) -
     answer.await.unwrap_or_else(IntoResponse::into_response)
 }
 
-/// Makes a call of the environment's `passthrough`, where it has one.
+/// Forwards a call to the environment's `passthrough`, if it has one.
 pub(super) async fn pass_through(
     face: &RestFace,
     head: request::Parts,
@@ -123,7 +123,7 @@ pub(super) async fn pass_through(
     forward(face, head, body, origin.ok_or(Failure::UnknownPath)?).await
 }
 
-/// Makes a call of the origin, and gives its answer as it comes.
+/// Forwards a call to the origin, and streams the response.
 pub(super) async fn forward(
     face: &RestFace,
     head: request::Parts,
@@ -132,13 +132,13 @@ pub(super) async fn forward(
 ) -> Result<Response, Failure> {
     let mut url = origin;
     let call = Arc::clone(&face.passthrough.calls).try_acquire_owned();
-    let call = call.map_err(|_| unavailable("too many calls go through to it already"))?;
+    let call = call.map_err(|_| unavailable("too many calls to it are already in progress"))?;
     let client = face.passthrough.client(&url).map_err(|error| Error::Internal(error.to_string()))?;
     let uri = head.extensions.get::<WrittenUri>().map_or(&head.uri, |WrittenUri(uri)| uri);
     url.set_path(uri.path());
     url.set_query(uri.query());
     if url.path() != uri.path() {
-        let text = "has characters that no path has; it would reach another one than it says";
+        let text = "must have only characters that are valid in a path";
         return Err(Error::from(Violation::new("path", text)).into());
     }
     let length = head.headers.get(CONTENT_LENGTH).cloned();
@@ -164,13 +164,13 @@ pub(super) async fn forward(
     let answered = deadline.limit(sent.send()).await.map_err(|_| Error::DeadlineExceeded)?;
     let mut answered = answered.map_err(|error| match is_too_large(&error) {
         true => Failure::BodyTooLarge(face.max_body_size),
-        false => unavailable("it does not answer, or the body sent to it broke off").into(),
+        false => unavailable("it did not respond, or the request body ended early").into(),
     })?;
     let mut headers = std::mem::take(answered.headers_mut());
     strip(&mut headers);
     let status = answered.status();
     let stream = futures_util::TryStreamExt::inspect_ok(answered.bytes_stream(), move |_| {
-        // Counts the call until its answer has gone through.
+        // Holds the permit until the response is complete.
         let _ = &call;
     });
     let mut response = Response::new(Body::from_stream(stream));
@@ -179,7 +179,7 @@ pub(super) async fn forward(
     Ok(response)
 }
 
-/// Removes what concerns one connection only.
+/// Removes hop-by-hop headers.
 fn strip(headers: &mut HeaderMap) {
     let named: Vec<HeaderName> = headers
         .get_all(CONNECTION)
@@ -204,7 +204,7 @@ fn strip(headers: &mut HeaderMap) {
     }
 }
 
-/// Whether a call ended because its client sent more than is taken.
+/// Reports whether a call failed because its body is too large.
 fn is_too_large(error: &reqwest::Error) -> bool {
     let mut source = std::error::Error::source(error);
     while let Some(error) = source {
@@ -225,7 +225,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_concerns_one_connection_only_is_removed() {
+    fn hop_by_hop_headers_are_removed() {
         let mut headers = HeaderMap::new();
         for (name, value) in
             [("connection", "close, x-mine"), ("x-mine", "1"), ("te", "trailers"), ("accept", "*/*")]

@@ -1,5 +1,4 @@
-//! A record as clients of the REST API read it (reference, section 2). One shape in two formats, with its fields in the
-//! documented order.
+//! Rendering of a record in JSON and XML (reference, section 2), with the fields in the documented order.
 
 use std::borrow::Cow;
 
@@ -18,7 +17,7 @@ use crate::{
 
 pub(super) const XML_DECLARATION: &str = r#"<?xml version="1.0" encoding="UTF-8" standalone="yes"?>"#;
 
-/// The namespaces of the two documents.
+/// The XML namespaces of records and errors.
 const RECORD_NAMESPACE: &str = "model.mvc.reggie.pass.adobe.com";
 const ERROR_NAMESPACE: &str = "rest.pass.adobe.com";
 
@@ -64,11 +63,11 @@ struct RecordInfo<'a> {
 pub(super) struct ErrorBody<'a> {
     /// The HTTP status.
     pub status: u16,
-    /// What is wrong.
+    /// The error message.
     pub message: &'a str,
 }
 
-/// The root of an XML document: in a namespace, as its children are not.
+/// The root of an XML document. It is in a namespace, its children are not.
 #[derive(Serialize)]
 struct XmlRoot<'a, T> {
     #[serde(rename = "@xmlns:ns2")]
@@ -77,7 +76,7 @@ struct XmlRoot<'a, T> {
     content: &'a T,
 }
 
-/// The record in this format.
+/// Renders the record.
 pub(super) fn render(registration: &RegistrationCode, format: ResponseFormat) -> Result<Vec<u8>, Error> {
     let legacy = &registration.legacy;
     let browser = &registration.device_info.browser;
@@ -108,7 +107,7 @@ pub(super) fn render(registration: &RegistrationCode, format: ResponseFormat) ->
     }
 }
 
-/// The documented error in this format.
+/// Renders the documented error.
 pub(super) fn render_error(
     error: &ErrorBody<'_>,
     format: ResponseFormat,
@@ -121,7 +120,7 @@ pub(super) fn render_error(
     }
 }
 
-/// About what a record takes: to grow step by step would copy it several times.
+/// The approximate size of a record, allocated at once to avoid copies while the buffer grows.
 const RECORD_BYTES: usize = 4096;
 
 fn json(value: &impl Serialize) -> Result<Vec<u8>, Error> {
@@ -140,19 +139,19 @@ fn in_namespace(root: &str, namespace: &str, content: &impl Serialize) -> Result
     Ok(only_xml(text).into_bytes())
 }
 
-/// The text, with U+FFFD in the place of what no XML document can hold.
+/// Replaces characters that XML does not allow with U+FFFD.
 pub(super) fn only_xml(text: String) -> String {
-    // The bytes that only forbidden characters, and a few others, have: nearly no text needs a closer look.
+    // Fast path: only forbidden characters and a few others have these bytes.
     if !text.bytes().any(|byte| byte < b' ' || byte == LEAD_OF_NONCHARACTERS) {
         return text;
     }
     text.chars().map(|character| if is_xml(character) { character } else { '\u{fffd}' }).collect()
 }
 
-/// What U+FFFE and U+FFFF begin with in UTF-8.
+/// The first byte of U+FFFE and U+FFFF in UTF-8.
 const LEAD_OF_NONCHARACTERS: u8 = 0xef;
 
-/// Whether an XML document can hold the character (XML 1.0, section 2.2).
+/// Reports whether XML allows the character (XML 1.0, section 2.2).
 fn is_xml(character: char) -> bool {
     matches!(character, '\t' | '\n' | '\r' | ' '..='\u{fffd}' | '\u{10000}'..)
 }
@@ -162,7 +161,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_error_is_as_documented_in_both_formats() {
+    fn errors_have_the_documented_form_in_both_formats() {
         let error = ErrorBody { status: 400, message: "Required 'deviceId' is not present" };
         let text =
             |format| String::from_utf8(render_error(&error, format, false).expect("renders")).expect("UTF-8");
@@ -179,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn xml_holds_only_what_xml_can() {
+    fn characters_that_xml_forbids_are_replaced() {
         let error = ErrorBody { status: 400, message: "a\u{1}b\u{ffff}<&>" };
         let text = String::from_utf8(render_error(&error, ResponseFormat::Xml, false).expect("renders"))
             .expect("UTF-8");

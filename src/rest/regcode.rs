@@ -10,7 +10,7 @@ use super::{
     RestFace, X_DEVICE_INFO,
     call::{RestCall, answer, respond, respond_open},
     format::split_extension,
-    identity::{application, authorization_type, count, is_older_than_device_information},
+    identity::{application, authorization_type, is_older_than_device_information, record_nonce},
     parameters::Parameters,
     record::render,
 };
@@ -28,12 +28,12 @@ use crate::{
     service::{authentication::Proof, policy::Place, registration::Lookup},
 };
 
-/// What clients of version 1 send for the provider alone: version 2 has headers of the same names.
+/// Headers of version 1 clients that are meant only for the provider. Version 2 has headers of the same names.
 const AP_VISITOR_IDENTIFIER: &str = "ap-visitor-identifier";
 const ADOBE_SUBJECT_TOKEN: &str = "adobe-subject-token";
 const ROKU_CONNECT_TOKEN: &str = "x-roku-reserved-roku-connect-token";
 
-/// A path's parameters, if they are UTF-8.
+/// The parameters of a path, if they are UTF-8.
 type PathParameters<T> = Result<Path<T>, PathRejection>;
 
 pub(super) async fn create(
@@ -47,10 +47,10 @@ pub(super) async fn create(
         let client = call.addresses.client;
         match &request.device_id {
             Some(device_id) => face.create_throttle.admit(client, device_id.as_str()).await?,
-            // A server may make codes for many devices that have no id yet.
+            // A server may create codes for many devices that have no id yet.
             None => face.create_throttle.admit(client, &call.addresses.device.to_string()).await?,
         }
-        count(&face, identity, client).await?;
+        record_nonce(&face, identity, client).await?;
         let created = face.registration.create(&identity.caller, request, None).await?;
         Ok(answer(StatusCode::CREATED, format, render(&created.view.registration, format)?))
     })
@@ -64,8 +64,8 @@ pub(super) async fn read(
 ) -> Response {
     respond_open(&face, request, async |call, identity, parameters, violations, format| {
         let lookup = lookup(&face, call, segments, parameters, violations)?;
-        count(&face, identity, call.addresses.client).await?;
-        // The documented record has no place for what is not known.
+        record_nonce(&face, identity, call.addresses.client).await?;
+        // The documented record cannot be partial.
         let view = face.registration.get_whole(&identity.caller, &lookup).await?;
         Ok(answer(StatusCode::OK, format, render(&view.registration, format)?))
     })
@@ -79,7 +79,7 @@ pub(super) async fn delete(
 ) -> Response {
     respond(&face, request, async |call, identity, parameters, violations, _| {
         let lookup = lookup(&face, call, segments, parameters, violations)?;
-        count(&face, identity, call.addresses.client).await?;
+        record_nonce(&face, identity, call.addresses.client).await?;
         face.registration.delete(&identity.caller, &lookup).await?;
         Ok(StatusCode::NO_CONTENT.into_response())
     })
@@ -103,7 +103,7 @@ fn create_request(
     }
     let mvpd = parameters.filled("mvpd", &mut violations).map(|text| MvpdId::parse("mvpd", text));
     let mvpd = mvpd.and_then(|parsed| violations.take(parsed));
-    // A text that is no number is as wrong as one that is too small.
+    // A text that is not a number is invalid like a number that is too small.
     let ttl = parameters
         .filled("ttl", &mut violations)
         .map(|text| Ttl::parse("ttl", text.parse().unwrap_or(-1), 0));
@@ -154,7 +154,7 @@ fn lookup(
     }
 }
 
-/// The environment that the host means, and the requestor of the path; a parameter may only say the same.
+/// Returns the environment of the host with the requestor of the path. A parameter may only repeat the requestor.
 fn place(
     face: &RestFace,
     call: &RestCall,
@@ -165,14 +165,14 @@ fn place(
     let requestor = requestor.map(|Path(requestor)| requestor);
     let requestor = violations.take(requestor.map_err(|_| not_utf8()))?;
     if parameters.filled("requestor", violations).is_some_and(|text| text != requestor) {
-        violations.add("requestor", "is another one than the path's; leave it out");
+        violations.add("requestor", "must be the requestor of the path, or omitted");
     }
     let environment = ("environment", call.environment.as_str());
     violations.take_all(face.policy.load().place(environment, ("requestor", &requestor)))
 }
 
-/// The device's id. A device that has none sends `dummy`, and takes the `id` of the answer for its next call: that is
-/// the id that this record has too (reference, section 2).
+/// Returns the device's id. A device without one sends `dummy`, and uses the `id` of the response in its next call. That is also the
+/// device id of this record (reference, section 2).
 fn device_id(
     rule: DeviceIdRule,
     parameters: &Parameters<'_>,
@@ -198,11 +198,11 @@ pub(super) fn device_info(
     let mut headers = call.headers().get_all(X_DEVICE_INFO).iter().filter(|value| !value.is_empty());
     let (field, text) = match (headers.next(), headers.next()) {
         (Some(header), None) => {
-            let text = header.to_str().map_err(|_| Violation::new("X-Device-Info", "is not base64"));
+            let text = header.to_str().map_err(|_| Violation::new("X-Device-Info", "must be base64"));
             ("X-Device-Info", violations.take(text)?)
         }
         (Some(_), Some(_)) => {
-            violations.add("X-Device-Info", "is there more than once");
+            violations.add("X-Device-Info", "must be given only once");
             return None;
         }
         (None, _) => ("device_info", parameters.filled("device_info", violations)?),
@@ -230,8 +230,7 @@ pub(super) fn legacy(parameters: &Parameters<'_>, violations: &mut Violations) -
     legacy
 }
 
-/// What the provider's own services want to know of the device's viewer. The documents serve a device whose hint is bad as if
-/// it had sent none.
+/// Returns the device's headers for the provider's own services. An invalid one is treated as absent, as documented.
 pub(super) fn hints(
     call: &RestCall,
     parameters: &Parameters<'_>,
@@ -253,7 +252,7 @@ fn not_utf8() -> Violation {
     Violation::new("", "the path is not UTF-8")
 }
 
-/// The documented words about a parameter that is required.
+/// Returns the documented message about a missing required parameter.
 pub(super) fn missing(name: &str) -> String {
     format!("Required '{name}' is not present")
 }

@@ -1,5 +1,5 @@
-//! `/reset-tempass/v3/reset` and `/reset-tempass/v3/reset/generic` (reference, section 3; the path's spelling is the
-//! provider's). A slip here would wipe every trial, so everything that is not as documented is refused.
+//! `/reset-tempass/v3/reset` and `/reset-tempass/v3/reset/generic` (reference, section 3; the spelling of the path is the
+//! provider's). A mistake in a request could reset every trial, so everything undocumented is rejected.
 
 use axum::{
     extract::{Request, State},
@@ -10,7 +10,7 @@ use http::StatusCode;
 use super::{
     RestFace,
     call::{RestCall, respond},
-    identity::count,
+    identity::record_nonce,
     parameters::Parameters,
 };
 use crate::{
@@ -37,7 +37,8 @@ pub(super) async fn reset(State(face): State<RestFace>, request: Request) -> Res
         });
         let application = application(parameters, &mut violations);
         if target == Some(ResetTarget::All) && !application.is_empty() {
-            violations.add("device_id", "is required together with appId or deviceUser: all is every trial");
+            violations
+                .add("device_id", "is required with appId or deviceUser, because all means every trial");
         }
         let request = match (place, target) {
             (Some(place), Some(target)) if violations.is_empty() => {
@@ -45,7 +46,7 @@ pub(super) async fn reset(State(face): State<RestFace>, request: Request) -> Res
             }
             _ => return Err(violations.into_error().into()),
         };
-        count(&face, identity, call.addresses.client).await?;
+        record_nonce(&face, identity, call.addresses.client).await?;
         face.temp_pass.reset(&identity.caller, &AuditOrigin::new("rest", call.headers()), request).await?;
         Ok(StatusCode::NO_CONTENT.into_response())
     })
@@ -67,15 +68,15 @@ pub(super) async fn reset_generic(State(face): State<RestFace>, request: Request
             }
             _ => return Err(violations.into_error().into()),
         };
-        count(&face, identity, call.addresses.client).await?;
+        record_nonce(&face, identity, call.addresses.client).await?;
         face.temp_pass.reset(&identity.caller, &AuditOrigin::new("rest", call.headers()), request).await?;
         Ok(StatusCode::NO_CONTENT.into_response())
     })
     .await
 }
 
-/// Which trials: all where the parameter is absent or the word `all`, as documented. What only looks like that is refused:
-/// an empty value is a variable that nobody filled.
+/// Returns the target: all trials if the parameter is absent or the word `all`, as documented. Anything similar is rejected: an empty
+/// value is probably an unset variable.
 pub(super) fn target(
     parameters: &Parameters<'_>,
     name: &str,
@@ -87,8 +88,7 @@ pub(super) fn target(
         None if violations.count() > noted => None,
         None | Some(ALL) => Some(ResetTarget::All),
         Some(text) if text.trim().is_empty() || is_all(text) => {
-            violations
-                .add(name, "must be an id; leave it out, or write all in lower case, to reset every trial");
+            violations.add(name, "must be an id; to reset every trial, omit it, or write all in lower case");
             None
         }
         Some(text) => parse(text, violations),
@@ -112,7 +112,8 @@ fn place(
     let (requestor, mvpd) = (required("requestor_id"), required("mvpd_id"));
     let environment = call.environment.as_str();
     if parameters.get("environment", violations).is_some_and(|text| text != environment) {
-        let text = format!("is not {environment}, which this host means; call the host of the other one");
+        let text =
+            format!("must be {environment}, the environment of this host; for another one, call its host");
         violations.add("environment", text);
     }
     let mvpd = mvpd.and_then(|text| violations.take(MvpdId::parse("mvpd_id", text)));
@@ -124,7 +125,7 @@ pub(super) fn application(parameters: &Parameters<'_>, violations: &mut Violatio
     let mut text = |name| {
         let text = parameters.get(name, violations);
         if text == Some("") {
-            violations.add(name, "is empty; leave it out to reset whatever it was");
+            violations.add(name, "must not be empty; omit it to reset any");
         }
         let text = text.unwrap_or_default().to_owned();
         violations.check_text(name, &text, APPLICATION_MAX);

@@ -1,5 +1,4 @@
-//! The paths by name, for the router, metrics and spans: labels must come from a closed set, never from what a stranger
-//! wrote into a path.
+//! The names of paths, for the router, metrics and spans. Labels must come from a closed set, never from a path that a client sends.
 
 use std::borrow::Cow;
 
@@ -16,7 +15,7 @@ pub(super) const RESET_GENERIC: &str = "/reset-tempass/v3/reset/generic";
 pub(super) const REGISTER: &str = "/o/client/register";
 pub(super) const TOKEN: &str = "/o/client/token";
 
-/// What the paths begin with, segment by segment.
+/// The first segments of the paths.
 const PREFIXES: [&[&str]; 5] = [
     &["reggie", "v1"],
     &["reset-tempass", "v3"],
@@ -25,23 +24,23 @@ const PREFIXES: [&[&str]; 5] = [
     &["adobe-services", "config"],
 ];
 
-/// The target of a request as its client wrote it, where that is not the one that is served.
+/// The original target of a request whose path was normalized.
 #[derive(Debug, Clone)]
 pub(super) struct WrittenUri(pub Uri);
 
-/// Puts a path of ours into the one form that is served. Clients put base URLs and paths together that both have a slash,
-/// and encode characters that need no encoding: empty segments count as none, and an encoded letter, digit, `-`, `.`, `_`
-/// or `~` as itself (RFC 3986, section 6.2.2.2). Any other encoded character, a slash too, belongs to its segment's value.
-pub(super) fn in_served_form<B>(mut request: Request<B>) -> Request<B> {
-    if let Some(uri) = served(request.uri()) {
+/// Normalizes a path that the face serves. Clients join base URLs and paths that both have a slash, and encode characters without
+/// need. So empty segments are removed, and an encoded letter, digit, `-`, `.`, `_` or `~` is decoded (RFC 3986, section 6.2.2.2). Any
+/// other encoded character, including a slash, stays a part of its segment.
+pub(super) fn normalize_path<B>(mut request: Request<B>) -> Request<B> {
+    if let Some(uri) = normalized(request.uri()) {
         let written = std::mem::replace(request.uri_mut(), uri);
         request.extensions_mut().insert(WrittenUri(written));
     }
     request
 }
 
-/// The target that is served where that is another one than `uri`.
-fn served(uri: &Uri) -> Option<Uri> {
+/// Returns the normalized target if it differs from `uri`.
+fn normalized(uri: &Uri) -> Option<Uri> {
     let path = uri.path();
     let is_plain = !path.contains("//") && !path.contains('%') && !path.ends_with('/');
     if is_plain {
@@ -61,8 +60,8 @@ fn served(uri: &Uri) -> Option<Uri> {
     Uri::from_parts(parts).ok()
 }
 
-/// The segment with the characters decoded that mean the same either way. One with a broken encoding stays as it is: what is
-/// decoded could complete it to another one.
+/// Decodes the characters of a segment that need no encoding. A segment with an invalid encoding stays as it is, because a decoded
+/// character could turn it into a valid one.
 fn without_needless_encoding(segment: &str) -> Cow<'_, str> {
     let is_byte = |piece: &str| piece.bytes().take(2).filter(u8::is_ascii_hexdigit).count() == 2;
     if !segment.contains('%') || !segment.split('%').skip(1).all(is_byte) {
@@ -82,7 +81,7 @@ fn without_needless_encoding(segment: &str) -> Cow<'_, str> {
     Cow::Owned(text)
 }
 
-/// The character of these two digits where it never needs encoding (RFC 3986, section 2.3).
+/// Returns the character of two hex digits if it is unreserved (RFC 3986, section 2.3).
 fn unreserved(digits: &str) -> Option<char> {
     if !digits.bytes().all(|byte| byte.is_ascii_hexdigit()) {
         return None;
@@ -92,8 +91,8 @@ fn unreserved(digits: &str) -> Option<char> {
     is_unreserved.then_some(character)
 }
 
-/// The segments of a path below `/api/v1` or `/adobe-services/config`, these included; nothing of any other path. A path is told
-/// by what it means, however it is written.
+/// Returns all segments of a path of the v1 flow, which is below `/api/v1` or `/adobe-services/config`; `None` for other paths. The
+/// path need not be normalized.
 pub(super) fn v1_flow(path: &str) -> Option<Vec<Cow<'_, str>>> {
     let segments: Vec<_> =
         path.split('/').filter(|segment| !segment.is_empty()).map(without_needless_encoding).collect();
@@ -102,18 +101,18 @@ pub(super) fn v1_flow(path: &str) -> Option<Vec<Cow<'_, str>>> {
     is_v1_flow.then_some(segments)
 }
 
-/// Whether a segment of the path is `.` or `..`, however it is written: what that leads to depends on who resolves it.
+/// Reports whether a segment of the path is `.` or `..`, encoded or not: servers resolve these differently.
 pub(super) fn has_dot_segments(path: &str) -> bool {
     path.split('/').any(|segment| matches!(&*without_needless_encoding(segment), "." | ".."))
 }
 
-/// What calls to a path that is none of these are counted as.
+/// The name of all other paths.
 pub(super) const OTHER: &str = "_OTHER";
 
 const ROUTES: [&str; 8] =
     [REGCODE, REGCODE_JSON, REGCODE_XML, REGCODE_CODE, RESET, RESET_GENERIC, REGISTER, TOKEN];
 
-/// The name of the path that the router matched.
+/// Returns the name of the path that the router matched.
 pub(super) fn route_of(matched: Option<&str>) -> &'static str {
     let mut routes = ROUTES.into_iter().chain(entitlement::route::PATHS.iter().copied());
     routes.find(|route| Some(*route) == matched).unwrap_or(OTHER)
@@ -124,7 +123,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_path_of_ours_has_one_form_however_it_is_written() {
+    fn served_paths_are_normalized() {
         for (written, expected) in [
             ("//reggie/v1/REF/regcode", "/reggie/v1/REF/regcode"),
             ("/reggie/v1//REF///regcode/?a=%2E//", "/reggie/v1/REF/regcode?a=%2E//"),
@@ -135,13 +134,13 @@ mod tests {
             ("/reggie/v1/%2e%2E/%c3%a4%zz%4", "/reggie/v1/../%c3%a4%zz%4"),
             ("/reggie/v1/%%32E%%32E/%2%35E/", "/reggie/v1/%%32E%%32E/%2%35E"),
         ] {
-            let request = in_served_form(Request::get(written).body(()).expect("a request"));
+            let request = normalize_path(Request::get(written).body(()).expect("a request"));
             assert_eq!(request.uri(), expected, "{written}");
         }
         for others in
             ["/elsewhere//x/", "/api/v2//authorize%2E", "//", "/reggie//", "/reggie%2Fv1/REF/regcode", "*"]
         {
-            let request = in_served_form(Request::get(others).body(()).expect("a request"));
+            let request = normalize_path(Request::get(others).body(()).expect("a request"));
             assert_eq!(request.uri(), others);
             assert!(request.extensions().get::<WrittenUri>().is_none(), "{others}");
         }
@@ -155,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn a_path_of_the_v1_flow_is_told_however_it_is_written() {
+    fn v1_flow_paths_are_recognized_in_any_encoding() {
         for path in
             ["/api/v1/authorize", "//api//v1/x", "/%61pi/v%31/x/", "/api/v1", "/adobe-services/config/REF"]
         {
@@ -167,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn segments_of_dots_are_found_however_they_are_written() {
+    fn dot_segments_are_found_in_any_encoding() {
         for path in ["/.", "/a/../b", "/a/%2e/b", "/a/.%2E", "/%2E%2e/"] {
             assert!(has_dot_segments(path), "{path}");
         }

@@ -1,6 +1,5 @@
-//! The requestor of a call of the v1 flow that names none in its path, its query or its signature. It matters before the call is
-//! served where version 1 of the upstream stands behind some requestors of an environment, and not behind others: clients name it
-//! in a form, or leave it out (reference of the device flow, section 4.2).
+//! The requestor of a v1 flow call that names none in its path, query or signature: clients name it in a form, or omit it (reference of
+//! the device flow, section 4.2). It decides the backend if the requestors of an environment have different ones.
 
 use axum::body::{Body, Bytes};
 use http::{
@@ -22,14 +21,14 @@ use crate::{
     whole_body::whole,
 };
 
-/// How much of a form is read before its client is known, in bytes. A longer one is not looked at.
+/// The maximum size of a form that is read before authentication, in bytes. A larger one is not read.
 const FORM_MAX: usize = 32 * 1024;
 
-/// The requestor that the form names; else the only one that the client may act for; else the last one that the device has asked
-/// for. And the body, as it came.
+/// Returns the requestor, and the unchanged body. The requestor is the one in the form; otherwise the only one for which the client may
+/// act; otherwise the last one of the device's calls.
 ///
 /// # Errors
-/// Where the body does not come, or the store fails.
+/// The body does not arrive, or the store fails.
 pub(super) async fn unnamed_requestor(
     face: &RestFace,
     head: &request::Parts,
@@ -47,7 +46,7 @@ pub(super) async fn unnamed_requestor(
         return Ok((Some(named), body));
     }
     let carrier = Carrier::Headers(&head.headers);
-    // Who is not known is told so where the call is served.
+    // An authentication error is reported when the call is served.
     let Ok(identity) = identify(face, head, environment, carrier, context(head)).await else {
         return Ok((None, body));
     };
@@ -62,7 +61,7 @@ pub(super) async fn unnamed_requestor(
     Ok((last.map(|requestor| requestor.to_string()), body))
 }
 
-/// The form, and the body that it came in.
+/// Reads the form. Returns it with the unchanged body.
 async fn form(head: &request::Parts, body: Body) -> Result<(Bytes, Body), Failure> {
     let said = head.headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
     let is_read = head.method == Method::POST

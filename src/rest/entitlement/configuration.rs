@@ -1,6 +1,6 @@
 //! `config/{requestor}`: the operators of a requestor, for a picker.
 //!
-//! The documents show no whole answer; this is what parsers in the field read (reference of the device flow, section 1.1).
+//! The documents show no complete response. This one has what deployed parsers read (reference of the device flow, section 1.1).
 
 use axum::{
     extract::{Path, Request, State, rejection::PathRejection},
@@ -22,15 +22,14 @@ use crate::{
     rest::{RestFace, format::split_extension},
 };
 
-/// What stands where an operator has no logo: a parser in the field drops the whole list for an empty one. One pixel that is
-/// not seen.
+/// The logo of an operator without one: a transparent pixel, because a deployed parser drops the whole list for an empty logo.
 const NO_LOGO: &str = "data:image/gif;base64,R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7";
 
-/// What is told of a device that says nothing of itself.
+/// The device type in the response if the request has none.
 const UNKNOWN: &str = "unknown";
 
-/// How long clients may keep the list: as long as it may be old here.
-const KEEP: HeaderValue = HeaderValue::from_static("max-age=120");
+/// How long clients may cache the list: as long as passbridge caches it.
+const CACHE_FOR: HeaderValue = HeaderValue::from_static("max-age=120");
 
 /// `GET /api/v1/config/{requestor}`, `GET /adobe-services/config/{requestor}`
 pub(super) async fn config(
@@ -38,7 +37,7 @@ pub(super) async fn config(
     requestor: Result<Path<String>, PathRejection>,
     request: Request,
 ) -> Response {
-    // Clients of the older path read XML whatever its extension says.
+    // Clients of the older path read XML, whatever the extension.
     let is_older = request.uri().path().starts_with("/adobe-services/");
     answer(face, request, Endpoint::Config, async |asked, mut violations| {
         let Path(requestor) =
@@ -58,14 +57,14 @@ pub(super) async fn config(
             }
         };
         let mut response = with_body(StatusCode::OK, format, body);
-        response.headers_mut().insert(CACHE_CONTROL, KEEP);
+        response.headers_mut().insert(CACHE_CONTROL, CACHE_FOR);
         response.headers_mut().insert(VARY, ACCEPT.into());
         Ok::<_, FlowFailure>(response)
     })
     .await
 }
 
-/// In JSON the id is an object, as of a mechanical rendering of the XML; that is known of the id alone.
+/// Renders JSON. The id is an object, as in a mechanical conversion of the XML. That is known only of the id.
 fn in_json(configuration: &RequestorConfiguration, device_type: &str) -> Map<String, Value> {
     content(configuration, device_type, |id| json!({ "value": id }))
 }
@@ -74,7 +73,7 @@ fn in_xml(configuration: &RequestorConfiguration, device_type: &str) -> Vec<u8> 
     xml::of_json("config", &content(configuration, device_type, |id| id.into()))
 }
 
-/// What both formats have. A parser in the field reads what the list was made for, of which only the kind of device is ever said.
+/// Returns the content of both formats. A deployed parser reads the client's properties, of which only the device type is known.
 fn content(
     configuration: &RequestorConfiguration,
     device_type: &str,
@@ -99,8 +98,7 @@ fn name(configuration: &RequestorConfiguration) -> &str {
     if configuration.name.is_empty() { &configuration.id } else { &configuration.name }
 }
 
-/// What a picker knows of an operator, in the order of the documents. What version 2 does not tell is as it is where nothing is
-/// said.
+/// Returns an operator's fields for a picker, in the documented order. Fields that version 2 lacks have the documented defaults.
 fn fields(mvpd: &Mvpd, id: Value) -> Map<String, Value> {
     let logo = if mvpd.logo_url.is_empty() { NO_LOGO } else { &mvpd.logo_url };
     let PlatformSso { is_enabled, boarding_status, in_picker, mapping_id, .. } = &mvpd.platform_sso;
@@ -149,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn the_xml_has_no_space_between_operators_and_a_logo_for_each() {
+    fn the_xml_is_compact_and_has_a_logo_for_each_operator() {
         let text = String::from_utf8(in_xml(&configuration(), "roku")).expect("UTF-8");
         let flags = "<passiveAuthnEnabled>true</passiveAuthnEnabled><authPerAggregator>true</authPerAggregator>\
                      <authPerBrowserSession>false</authPerBrowserSession><foregroundLogout>false</foregroundLogout>\
@@ -169,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn in_json_the_operators_are_a_list_and_their_id_is_an_object() {
+    fn json_has_a_list_of_operators_whose_id_is_an_object() {
         let document = Value::Object(in_json(&configuration(), UNKNOWN));
         let mvpd = &document["requestor"]["mvpds"]["mvpd"][0];
         assert_eq!(mvpd["id"]["value"], "Cable");

@@ -33,7 +33,7 @@ pub(super) async fn authorize(State(face): State<RestFace>, request: Request) ->
                 let expires = asked.expires(decision.expire_time);
                 Ok(authorization(&expires, &mvpd, &requestor, &decision.resource).answer(asked.format)?)
             }
-            (None, None) => Err(Error::Internal("a decision by nobody's login".to_owned()).into()),
+            (None, None) => Err(Error::Internal("a decision without a login".to_owned()).into()),
         }
     })
     .await
@@ -88,7 +88,7 @@ pub(super) async fn preauthorize(State(face): State<RestFace>, request: Request)
         let device = asked.valid(device, violations).await?;
         let request = Preauthorize { login: Login { device, mvpd: None }, resources };
         let preauthorized = asked.face.entitlement.preauthorize(&asked.identity.caller, request).await?;
-        looked_at(asked, &preauthorized)
+        preauthorized_response(asked, &preauthorized)
     })
     .await
 }
@@ -105,16 +105,20 @@ pub(super) async fn preauthorize_code(
         let lookup = asked.valid(lookup, violations).await?;
         let caller = &asked.identity.caller;
         let preauthorized = asked.face.entitlement.preauthorize_by_code(caller, &lookup, resources).await?;
-        looked_at(asked, &preauthorized)
+        preauthorized_response(asked, &preauthorized)
     })
     .await
 }
 
-fn looked_at(asked: &EntitlementCall<'_>, preauthorized: &Preauthorized) -> Result<Response, FlowFailure> {
+fn preauthorized_response(
+    asked: &EntitlementCall<'_>,
+    preauthorized: &Preauthorized,
+) -> Result<Response, FlowFailure> {
     let Preauthorized { decisions, mvpd, has_expired } = preauthorized;
     let reasons = decisions.iter().map(|decision| decision.refusal.as_ref().map(|refusal| refusal.reason));
-    let is_out = |reason| matches!(reason, Some(RefusalReason::NotLoggedIn | RefusalReason::LoginExpired));
-    if mvpd.is_none() || (!decisions.is_empty() && reasons.clone().all(is_out)) {
+    let lacks_login =
+        |reason| matches!(reason, Some(RefusalReason::NotLoggedIn | RefusalReason::LoginExpired));
+    if mvpd.is_none() || (!decisions.is_empty() && reasons.clone().all(lacks_login)) {
         let expired =
             *has_expired || reasons.clone().any(|reason| reason == Some(RefusalReason::LoginExpired));
         return Err(if expired { Error::ProfileExpired } else { Error::ProfileNotFound }.into());

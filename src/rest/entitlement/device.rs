@@ -1,4 +1,4 @@
-//! What a call is about: the device, its requestor, and the resource (reference of the device flow, sections 1.0 and 4.2).
+//! Reading of a call's device, requestor and resource (reference of the device flow, sections 1.0 and 4.2).
 
 use axum::extract::{Path, rejection::PathRejection};
 
@@ -16,7 +16,7 @@ use crate::{
     },
     rest::{
         format::split_extension,
-        identity::count,
+        identity::record_nonce,
         regcode::{device_info, hints, legacy, missing, user_agent},
     },
     service::{
@@ -25,15 +25,14 @@ use crate::{
     },
 };
 
-/// How many resources are asked about at once at most: what is more is refused here, and what is more than the provider takes
-/// by it.
+/// The maximum number of resources in a call. The provider may have a lower limit, which it applies itself.
 const RESOURCES_MAX: usize = Resource::COUNT_MAX;
 
-/// What a requestor is named by; the calls that browsers make have the second name.
+/// The parameter names of the requestor. Calls of browsers use the second one.
 const REQUESTOR: [&str; 2] = ["requestor", "requestor_id"];
 
 impl EntitlementCall<'_> {
-    /// The device that the call is about. What it says of itself is optional: clients in the field say nothing.
+    /// Returns the device of the call. Its information is optional: deployed clients send none.
     pub(super) async fn device(
         &self,
         violations: &mut Violations,
@@ -53,9 +52,9 @@ impl EntitlementCall<'_> {
         let user_agent = user_agent(call, violations);
         let hints = hints(call, parameters, violations);
         let temp_pass_identity = self.identity(violations);
-        // Clients are served that say nothing at all of themselves.
-        let says_nothing = user_agent.is_empty() && legacy.device_type.is_empty();
-        let device_type = if says_nothing { UNKNOWN_DEVICE.to_owned() } else { legacy.device_type };
+        // Clients that send nothing about themselves are served too.
+        let is_undescribed = user_agent.is_empty() && legacy.device_type.is_empty();
+        let device_type = if is_undescribed { UNKNOWN_DEVICE.to_owned() } else { legacy.device_type };
         Ok(place.zip(id).map(|(place, id)| DeviceContext {
             place,
             id,
@@ -81,8 +80,8 @@ impl EntitlementCall<'_> {
         }
     }
 
-    /// The environment that the host means, and the requestor: the one that is named; else that of the client, where it has only
-    /// one; else the last one that the device has asked for.
+    /// Returns the host's environment and the requestor: the one in the parameters; otherwise the only one of the client; otherwise the
+    /// last one of the device's calls.
     pub(super) async fn place(
         &self,
         device_id: Option<&DeviceId>,
@@ -94,7 +93,7 @@ impl EntitlementCall<'_> {
         if let [Some((name, one)), Some((_, other))] = named
             && one != other
         {
-            violations.add(name, "is another one than requestor_id's; send one of them");
+            violations.add(name, "must be the same as requestor_id; send only one of them");
         }
         if violations.count() > noted {
             return Ok(None);
@@ -114,22 +113,22 @@ impl EntitlementCall<'_> {
         Ok(self.place_of("requestor", requestor.as_str(), violations))
     }
 
-    /// By what a promotional TempPass knows the viewer.
+    /// Returns the viewer's identity for a promotional TempPass.
     pub(super) fn identity(&self, violations: &mut Violations) -> Option<SecretText> {
         let text = self.parameters.filled("generic_data", violations)?;
         violations.take(temp_pass_identity("generic_data", text))
     }
 
-    /// What is to be watched, kept byte for byte.
+    /// Returns the resource to watch, byte for byte.
     pub(super) fn resource(&self, violations: &mut Violations) -> Option<Resource> {
         let text = self.parameters.filled("resource", violations).unwrap_or_default();
         violations.take(Resource::parse("resource", text))
     }
 
-    /// What is to be looked at: a list with commas between, of which those inside of a document belong to it.
+    /// Returns the resources of a comma-separated list. Commas inside a document belong to it.
     ///
     /// # Errors
-    /// Where there are too many.
+    /// There are too many.
     pub(super) fn resources(&self, violations: &mut Violations) -> Result<Vec<Resource>, FlowFailure> {
         let text = self.parameters.filled("resource", violations).unwrap_or_default();
         let mut named = split_resources(text);
@@ -143,7 +142,7 @@ impl EntitlementCall<'_> {
         Ok(parsed.collect())
     }
 
-    /// The code of the path, and who asks for it.
+    /// Returns the lookup of the code in the path.
     pub(super) async fn lookup(
         &self,
         code: Result<Path<String>, PathRejection>,
@@ -161,10 +160,10 @@ impl EntitlementCall<'_> {
         }))
     }
 
-    /// What the call is about where all of it is valid. Its signature counts from then on.
+    /// Returns the value if the whole call is valid. Then records the nonce of a signed call.
     ///
     /// # Errors
-    /// What is wrong with the call.
+    /// The violations of the call.
     pub(super) async fn valid<T>(
         &self,
         value: Option<T>,
@@ -177,7 +176,7 @@ impl EntitlementCall<'_> {
                 return Err(violations.into_error().into());
             }
         };
-        count(self.face, self.identity, self.call.addresses.client).await?;
+        record_nonce(self.face, self.identity, self.call.addresses.client).await?;
         Ok(value)
     }
 }

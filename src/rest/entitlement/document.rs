@@ -1,5 +1,5 @@
-//! What is answered, in JSON and XML: the same fields, in XML under a root and without a namespace (reference of the device flow,
-//! sections 1 and 6.2).
+//! Responses in JSON and XML. Both have the same fields; XML has a root and no namespace (reference of the device flow, sections 1 and
+//! 6.2).
 
 use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
@@ -18,40 +18,40 @@ use crate::{
     service::entitlement::IssuedToken,
 };
 
-/// That a call was fine, where nothing else is to be said. The documents show no body; clients look at the status alone.
+/// The body of a successful call without a result. The documents show no body, and clients read only the status.
 #[derive(Serialize)]
 pub(super) struct SuccessBody {
     status: u16,
     message: &'static str,
 }
 
-/// Texts by name. Each format has them in a documented order of its own.
+/// Named texts. Each format has its own documented order.
 pub(super) struct TextFields<'a, const N: usize> {
-    /// The element of the XML document.
+    /// The root element in XML.
     root: &'static str,
-    /// In the order of XML.
+    /// The fields in the order of XML.
     xml: [(&'static str, &'a str); N],
     /// The names in the order of JSON.
     json: [&'static str; N],
 }
 
-/// Texts by name, in this order.
+/// Named texts in this order.
 struct OrderedFields<'a>(Vec<(&'static str, &'a str)>);
 
-/// Which resources could be watched.
+/// The decisions for resources.
 #[derive(Serialize)]
 pub(super) struct Resources<'a, E> {
     #[serde(rename = "resource")]
     pub items: Vec<ResourceItem<'a, E>>,
 }
 
-/// The same in JSON, whose list has another name.
+/// The same in JSON, where the list has another name.
 #[derive(Serialize)]
 struct JsonResources<'a, E> {
     resources: &'a [ResourceItem<'a, E>],
 }
 
-/// Whether a resource could be watched, and what is said against it where that is asked for.
+/// The decision for a resource, with the error of a denial if the requestor has enhanced errors.
 #[derive(Serialize)]
 pub(super) struct ResourceItem<'a, E> {
     id: &'a str,
@@ -64,7 +64,7 @@ impl SuccessBody {
     pub(super) const OK: Self = Self { status: 200, message: "OK" };
 }
 
-/// A login: version 1's authentication token.
+/// Returns a login as version 1's authentication token.
 pub(super) fn authentication<'a>(
     expires: &'a str,
     login: &'a KnownLogin,
@@ -82,7 +82,7 @@ pub(super) fn authentication<'a>(
     }
 }
 
-/// A decision: version 1's authorization token. Version 2 tells nothing of an operator behind a proxy.
+/// Returns a decision as version 1's authorization token. Version 2 does not return an operator behind a proxy.
 pub(super) fn authorization<'a>(
     expires: &'a str,
     mvpd: &'a MvpdId,
@@ -101,7 +101,7 @@ pub(super) fn authorization<'a>(
     }
 }
 
-/// A media token, byte for byte as it was issued.
+/// Returns a media token, byte for byte as issued.
 pub(super) fn play<'a>(
     expires: &'a str,
     issued: &'a IssuedToken,
@@ -123,7 +123,7 @@ pub(super) fn play<'a>(
 }
 
 impl<const N: usize> TextFields<'_, N> {
-    /// An answer with them.
+    /// Creates a response with the fields.
     pub(super) fn answer(&self, format: ResponseFormat) -> Result<Response, Error> {
         Ok(with_body(StatusCode::OK, format, self.render(format)?))
     }
@@ -152,7 +152,7 @@ impl<'a, E> ResourceItem<'a, E> {
     }
 }
 
-/// An answer with this document, whose root in XML is `root`.
+/// Creates a response with this document, whose XML root is `root`.
 pub(super) fn document(
     root: &str,
     content: &impl Serialize,
@@ -165,7 +165,7 @@ pub(super) fn document(
     Ok(with_body(StatusCode::OK, format, body))
 }
 
-/// An answer with the resources that could be watched.
+/// Creates a response with the decisions for resources.
 pub(super) fn resources<E: Serialize>(
     resources: &Resources<'_, E>,
     format: ResponseFormat,
@@ -177,7 +177,7 @@ pub(super) fn resources<E: Serialize>(
         ResponseFormat::Xml => xml::document("resources", resources)?,
     };
     let mut response = with_body(StatusCode::OK, format, body);
-    // This call alone is documented with a charset.
+    // Only this call is documented with a charset.
     let media_type = match format {
         ResponseFormat::Json => "application/json;charset=utf-8",
         ResponseFormat::Xml => "application/xml;charset=utf-8",
@@ -186,7 +186,7 @@ pub(super) fn resources<E: Serialize>(
     Ok(response)
 }
 
-/// An answer with a body that nobody may keep.
+/// Creates a response with a body that must not be cached.
 pub(super) fn with_body(status: StatusCode, format: ResponseFormat, body: Vec<u8>) -> Response {
     let headers = [
         (header::CONTENT_TYPE, media_type(format)),
@@ -221,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn a_login_is_told_as_documented() {
+    fn a_login_is_rendered_as_documented() {
         let login = KnownLogin {
             mvpd: mvpd(),
             user_id: Some("user+1=".to_owned()),
@@ -245,7 +245,7 @@ mod tests {
     }
 
     #[test]
-    fn a_decision_is_told_as_documented_and_its_resource_as_it_was_sent() {
+    fn a_decision_is_rendered_as_documented_with_its_resource_unchanged() {
         let (mvpd, requestor) = (mvpd(), requestor());
         let fields = authorization("1", &mvpd, &requestor, "<rss a=\"b\"> é");
         assert_eq!(
@@ -258,7 +258,7 @@ mod tests {
     }
 
     #[test]
-    fn a_media_token_is_told_as_documented() {
+    fn a_media_token_is_rendered_as_documented() {
         let token = MediaToken { value: "PHNpZ25hdHVyZT4+".to_owned(), start_time: None, expire_time: None };
         let issued = IssuedToken { token, mvpd: mvpd(), user_id: None };
         let requestor = requestor();

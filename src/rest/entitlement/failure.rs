@@ -1,7 +1,7 @@
-//! What goes wrong, in the words of version 1 (reference of the device flow, section 5.2).
+//! Errors as in version 1 (reference of the device flow, section 5.2).
 //!
-//! Clients throw a login away for a 401, and for a 403 where they ask whether they are logged in. So a fault of the upstream, of its
-//! credentials or of this server is never one of these.
+//! Clients discard a login after a 401, and after a 403 to a check of the login. So a fault of the upstream, of our credentials there, or
+//! of this server never has one of these statuses.
 
 use std::time::Duration;
 
@@ -21,10 +21,10 @@ use crate::{
     telemetry,
 };
 
-/// Where the codes of errors are explained.
+/// The provider's page about error codes.
 const HELP_URL: &str = "https://experienceleague.adobe.com/en/docs/pass/authentication/integration-guide-programmers/features-standard/error-reporting/enhanced-error-codes";
 
-/// Which call failed: the same has another answer to each.
+/// The failed call: the same error has different responses for different calls.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::rest) enum Endpoint {
     Config,
@@ -45,7 +45,7 @@ pub(in crate::rest) enum Endpoint {
 }
 
 impl Endpoint {
-    /// By what name it has the requestor.
+    /// Returns the name of the requestor parameter.
     pub(super) fn requestor_name(self) -> &'static str {
         match self {
             Self::Authenticate | Self::FreePreview => "requestor_id",
@@ -53,35 +53,35 @@ impl Endpoint {
         }
     }
 
-    /// Whether web pages call it from a browser, or send one there: none has a token (reference of the device flow, section 1.0).
+    /// Reports whether second-screen pages call it from a browser, without a token (reference of the device flow, section 1.0).
     pub(in crate::rest) fn is_of_second_screen(self) -> bool {
         matches!(self, Self::Config | Self::Authenticate | Self::CheckAuthnCode | Self::PreauthorizeCode)
     }
 }
 
-/// Why a call has no better answer.
+/// The reason why a call fails.
 #[derive(Debug)]
 pub(in crate::rest) enum FlowFailure {
-    /// The use case says so.
+    /// The error of a use case.
     Domain(Error),
-    /// The operator, or whoever else decides, has denied it.
+    /// The operator, or another decision maker, denied it.
     Refused(Refusal),
-    /// There is nothing of the kind.
+    /// The requested token does not exist.
     NotFound,
-    /// There was something of the kind, whose time is over.
+    /// The requested token has expired.
     Gone,
-    /// The call is wrong, or cannot be served.
+    /// The call is invalid or not supported.
     BadRequest(String),
-    /// More resources than are looked at at once.
+    /// The call has too many resources.
     TooManyResources,
-    /// What has the same answer everywhere.
+    /// A failure with the same response on every path.
     Other(Failure),
 }
 
 impl From<Error> for FlowFailure {
     fn from(error: Error) -> Self {
         match error {
-            // How fast a client may call, and who it is, is told alike on every path.
+            // Errors of rate limits and authentication have the same response on every path.
             Error::Throttled { .. }
             | Error::UpstreamThrottled { .. }
             | Error::LookupBudgetExhausted { .. }
@@ -98,24 +98,24 @@ impl From<Failure> for FlowFailure {
     }
 }
 
-/// An error as clients read it: the first three fields are the plain one.
+/// The content of an error. The plain error has only the first three fields.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct ErrorContent {
     status: StatusCode,
     message: String,
     details: ErrorDetails,
-    /// What enhanced errors say: the documented code, and what a client can do.
+    /// The documented code of the enhanced error, which also determines its action.
     code: &'static str,
-    /// When the call may be tried again, where that is known.
+    /// The time after which the call may be retried, if known.
     retry_after: Option<Duration>,
 }
 
-/// What the operator says to the viewer.
+/// The operator's message for the viewer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum ErrorDetails {
-    /// The documents show none.
+    /// The documented response does not have the field.
     Absent,
-    /// They show that there is none.
+    /// The documented response has `null`.
     Null,
     Text(String),
 }
@@ -148,50 +148,50 @@ impl FlowFailure {
         Self::BadRequest(message.to_owned())
     }
 
-    /// What is said against one of several resources.
+    /// Returns the error for one of several resources.
     pub(super) fn of_item(refusal: &Refusal, trace: &str) -> EnhancedError {
-        let mut told = of_refusal(Endpoint::Preauthorize, refusal);
-        if told.code == AUTHORIZATION_DENIED {
-            told.code = "preauthorization_denied_by_mvpd";
+        let mut content = of_refusal(Endpoint::Preauthorize, refusal);
+        if content.code == AUTHORIZATION_DENIED {
+            content.code = "preauthorization_denied_by_mvpd";
         }
-        EnhancedError::new(told, trace)
+        EnhancedError::new(content, trace)
     }
 
-    /// The answer.
+    /// Renders the response.
     pub(super) fn render(&self, endpoint: Endpoint, asked: &EntitlementCall<'_>) -> Response {
-        let told = self.told(endpoint, asked.format);
+        let content = self.content(endpoint, asked.format);
         let body = if asked.has_enhanced_errors() {
-            let enhanced = EnhancedError::new(told.clone(), &asked.trace());
-            written(&enhanced, asked.format)
+            let enhanced = EnhancedError::new(content.clone(), &asked.trace());
+            render_body(&enhanced, asked.format)
         } else {
-            let details = match &told.details {
+            let details = match &content.details {
                 ErrorDetails::Absent => None,
-                // Documented in JSON alone.
+                // Documented only in JSON.
                 ErrorDetails::Null => (asked.format == ResponseFormat::Json).then_some(None),
                 ErrorDetails::Text(text) => Some(Some(text.as_str())),
             };
-            let plain = PlainError { status: told.status.as_u16(), message: &told.message, details };
-            written(&plain, asked.format)
+            let plain = PlainError { status: content.status.as_u16(), message: &content.message, details };
+            render_body(&plain, asked.format)
         };
-        let mut response = with_body(told.status, asked.format, body);
-        if let Some(delay) = told.retry_after {
+        let mut response = with_body(content.status, asked.format, body);
+        if let Some(delay) = content.retry_after {
             let seconds = delay.as_secs() + u64::from(delay.subsec_nanos() > 0);
             response.headers_mut().insert(RETRY_AFTER, seconds.into());
         }
         response
     }
 
-    fn told(&self, endpoint: Endpoint, format: ResponseFormat) -> ErrorContent {
-        let told = self.told_by(endpoint);
+    fn content(&self, endpoint: Endpoint, format: ResponseFormat) -> ErrorContent {
+        let content = self.content_for_endpoint(endpoint);
         match format {
-            ResponseFormat::Xml if told.message == NOT_FOUND => {
-                ErrorContent { message: NOT_FOUND_IN_XML.to_owned(), ..told }
+            ResponseFormat::Xml if content.message == NOT_FOUND => {
+                ErrorContent { message: NOT_FOUND_IN_XML.to_owned(), ..content }
             }
-            ResponseFormat::Xml | ResponseFormat::Json => told,
+            ResponseFormat::Xml | ResponseFormat::Json => content,
         }
     }
 
-    fn told_by(&self, endpoint: Endpoint) -> ErrorContent {
+    fn content_for_endpoint(&self, endpoint: Endpoint) -> ErrorContent {
         match self {
             Self::Domain(error) => {
                 telemetry::report_error(error);
@@ -213,13 +213,13 @@ impl FlowFailure {
             }
             Self::BadRequest(message) => ErrorContent::new(StatusCode::BAD_REQUEST, message, INTERNAL),
             Self::TooManyResources => too_many_resources(),
-            // Rendered by who renders those of every path.
+            // Rendered by the middleware.
             Self::Other(failure) => ErrorContent::new(failure.status(), "", INTERNAL),
         }
     }
 }
 
-/// The samples of the two formats differ.
+// The documented samples of the two formats differ.
 const NOT_FOUND: &str = "Not Found";
 const NOT_FOUND_IN_XML: &str = "Not found";
 const NOT_AUTHENTICATED: &str = "User not authenticated";
@@ -228,7 +228,7 @@ const AUTHORIZATION_DENIED: &str = "authorization_denied_by_mvpd";
 const INTERNAL: &str = "internal_error";
 const NO_ANSWER: &str = "network_received_error";
 
-/// What a client can do where nothing was decided.
+/// The action of a client if there was no decision.
 const RETRY: &str = "retry";
 
 impl ErrorContent {
@@ -242,8 +242,8 @@ impl ErrorContent {
 }
 
 impl EnhancedError {
-    fn new(told: ErrorContent, trace: &str) -> Self {
-        let ErrorContent { status, message, details, code, .. } = told;
+    fn new(content: ErrorContent, trace: &str) -> Self {
+        let ErrorContent { status, message, details, code, .. } = content;
         let details = match details {
             ErrorDetails::Text(text) => Some(text),
             ErrorDetails::Absent | ErrorDetails::Null => None,
@@ -253,15 +253,15 @@ impl EnhancedError {
     }
 }
 
-/// The document; an error of numbers and texts can always be written.
-fn written(error: &impl Serialize, format: ResponseFormat) -> Vec<u8> {
+/// Renders the error. Numbers and strings can always be rendered.
+fn render_body(error: &impl Serialize, format: ResponseFormat) -> Vec<u8> {
     match format {
         ResponseFormat::Json => serde_json::to_vec(error).unwrap_or_default(),
         ResponseFormat::Xml => xml::document("error", error).unwrap_or_default(),
     }
 }
 
-/// What a client can do about an error (reference of the device flow, section 5.1).
+/// Returns the documented action for an error (reference of the device flow, section 5.1).
 fn action(code: &str) -> &'static str {
     match code {
         "unknown_integration" | "too_many_resources" => "configuration",
@@ -283,7 +283,7 @@ fn action(code: &str) -> &'static str {
     }
 }
 
-/// Nobody is logged in, or the login has run out.
+/// Returns the error if no viewer is logged in, or the login has expired.
 fn not_logged_in(endpoint: Endpoint, has_expired: bool) -> ErrorContent {
     let code = match (endpoint, has_expired) {
         (Endpoint::Preauthorize | Endpoint::PreauthorizeCode, false) => {
@@ -320,25 +320,31 @@ fn not_logged_in(endpoint: Endpoint, has_expired: bool) -> ErrorContent {
     }
 }
 
-/// There is no such code, of this requestor and in this environment.
+/// Returns the error if the code is unknown for this requestor and environment.
 fn unknown_code(endpoint: Endpoint) -> ErrorContent {
     let missing = "authentication_session_missing";
     match endpoint {
         Endpoint::CheckAuthnCode => ErrorContent::new(StatusCode::FORBIDDEN, "Forbidden", missing),
         Endpoint::AuthenticateCode => ErrorContent::new(StatusCode::NOT_FOUND, NOT_FOUND, missing),
         Endpoint::PreauthorizeCode => not_logged_in(endpoint, false),
-        _ => ErrorContent::new(StatusCode::BAD_REQUEST, "the registration code is not known", INTERNAL),
+        _ => ErrorContent::new(
+            StatusCode::BAD_REQUEST,
+            "the registration code is unknown or has expired",
+            INTERNAL,
+        ),
     }
 }
 
 fn of_refusal(endpoint: Endpoint, refusal: &Refusal) -> ErrorContent {
     let Refusal { reason, answer, message } = refusal;
-    let words = || if message.is_empty() { ErrorDetails::Null } else { ErrorDetails::Text(message.clone()) };
-    let denied = |code| ErrorContent::new(StatusCode::FORBIDDEN, NOT_AUTHORIZED, code).with(words());
+    let details =
+        || if message.is_empty() { ErrorDetails::Null } else { ErrorDetails::Text(message.clone()) };
+    let denied = |code| ErrorContent::new(StatusCode::FORBIDDEN, NOT_AUTHORIZED, code).with(details());
     let log_in =
         |code| ErrorContent::new(StatusCode::FORBIDDEN, NOT_AUTHENTICATED, code).with(ErrorDetails::Null);
-    // The operator knows more of why than that there is no login.
-    let log_in_again = |code| ErrorContent::new(StatusCode::FORBIDDEN, NOT_AUTHENTICATED, code).with(words());
+    // The operator may have a message besides the missing login.
+    let log_in_again =
+        |code| ErrorContent::new(StatusCode::FORBIDDEN, NOT_AUTHENTICATED, code).with(details());
     let said = answer.code.as_deref().and_then(|code| upstream_code::codes().find(|known| *known == code));
     match reason {
         RefusalReason::NotLoggedIn => log_in("authentication_session_missing"),
@@ -351,7 +357,7 @@ fn of_refusal(endpoint: Endpoint, refusal: &Refusal) -> ErrorContent {
         RefusalReason::HomeBased => log_in_again("authorization_denied_by_hba_policies"),
         RefusalReason::ParentalControls => denied("authorization_denied_by_parental_controls"),
         RefusalReason::Undecided => denied(said.filter(|code| action(code) == RETRY).unwrap_or(NO_ANSWER)),
-        // What the provider has configured wrongly is a fault of its own.
+        // A wrong configuration at the provider is a fault, not a denial.
         RefusalReason::Configuration => of_code(endpoint, answer).unwrap_or_else(fault),
         RefusalReason::Degradation => {
             let rule = said.filter(|code| code.starts_with("authorization_denied_by_degradation"));
@@ -368,7 +374,7 @@ fn is(answer: &UpstreamAnswer, code: &str) -> bool {
     answer.code.as_deref() == Some(code)
 }
 
-/// Exhaustive, so that a new error cannot be forgotten here.
+/// Returns the content for an error. The match is exhaustive, so that a new error cannot be omitted.
 fn of_error(endpoint: Endpoint, error: &Error) -> ErrorContent {
     match error {
         Error::InvalidFields(violations) => {
@@ -376,11 +382,9 @@ fn of_error(endpoint: Endpoint, error: &Error) -> ErrorContent {
         }
         Error::UpstreamRejected { answer, .. } => {
             of_code(endpoint, answer).unwrap_or_else(|| match answer.status {
-                // Such as 404 or 405: the call was right, and this server or the provider is not.
+                // For example 404 or 405: a fault of this server or the provider, not of the call.
                 Some(status) if status != 400 => fault(),
-                _ => {
-                    ErrorContent::new(StatusCode::BAD_REQUEST, "the provider has refused the call", INTERNAL)
-                }
+                _ => ErrorContent::new(StatusCode::BAD_REQUEST, "the provider rejected the call", INTERNAL),
             })
         }
         Error::UpstreamForbidden { answer, .. } | Error::UpstreamCredentialsRefused { answer } => {
@@ -389,11 +393,9 @@ fn of_error(endpoint: Endpoint, error: &Error) -> ErrorContent {
         Error::MalformedMessage(_) | Error::MessageTooLarge(_) | Error::NotATempPass { .. } => {
             ErrorContent::new(StatusCode::BAD_REQUEST, error.full_message(), INTERNAL)
         }
-        Error::Unsupported(_) | Error::MethodUnknown | Error::ServiceUnknown(_) => ErrorContent::new(
-            StatusCode::NOT_FOUND,
-            "there is nothing at this path for this requestor",
-            INTERNAL,
-        ),
+        Error::Unsupported(_) | Error::MethodUnknown | Error::ServiceUnknown(_) => {
+            ErrorContent::new(StatusCode::NOT_FOUND, "this path does not exist for this requestor", INTERNAL)
+        }
         Error::Internal(_) => fault(),
         Error::UpstreamUnavailable { answer, .. } if answer.status.is_some() => fault(),
         Error::UpstreamUnavailable { .. }
@@ -406,7 +408,7 @@ fn of_error(endpoint: Endpoint, error: &Error) -> ErrorContent {
         | Error::LookupBudgetExhausted { .. }
         | Error::DeadlineExceeded
         | Error::ShuttingDown => unavailable(),
-        // None of these comes of this flow's calls, or it is told before.
+        // These do not occur in this flow, or are handled before.
         Error::ProfileNotFound
         | Error::ProfileExpired
         | Error::CodeNotFound(_)
@@ -419,18 +421,14 @@ fn of_error(endpoint: Endpoint, error: &Error) -> ErrorContent {
     }
 }
 
-/// A fault of the upstream, or of this server.
+/// Returns the error for a fault of the upstream or of this server.
 fn fault() -> ErrorContent {
-    ErrorContent::new(
-        StatusCode::INTERNAL_SERVER_ERROR,
-        "the service has failed; try again in a moment",
-        INTERNAL,
-    )
+    ErrorContent::new(StatusCode::INTERNAL_SERVER_ERROR, "the service failed; try again later", INTERNAL)
 }
 
-/// Nobody answers now.
+/// Returns the error for an unavailable service.
 fn unavailable() -> ErrorContent {
-    let text = "the service is not available now; try again in a moment";
+    let text = "the service is unavailable; try again later";
     ErrorContent::new(StatusCode::SERVICE_UNAVAILABLE, text, INTERNAL)
 }
 
@@ -438,10 +436,10 @@ fn too_many_resources() -> ErrorContent {
     ErrorContent::new(StatusCode::FORBIDDEN, "Too many resources", "too_many_resources")
 }
 
-/// What the upstream says by one of its codes; `None` where that says nothing of the call.
+/// Returns the error for the upstream's error code. `None` if the code says nothing about the call.
 fn of_code(endpoint: Endpoint, answer: &UpstreamAnswer) -> Option<ErrorContent> {
     let code = answer.code.as_deref()?;
-    // Some of these are about a field, which is right all the same.
+    // Some of these codes name a field, although the field is valid.
     if code.starts_with("invalid_configuration_") {
         return Some(fault());
     }
@@ -453,7 +451,7 @@ fn of_code(endpoint: Endpoint, answer: &UpstreamAnswer) -> Option<ErrorContent> 
             Some(of_denial(endpoint, &Refusal { reason, answer, message: String::new() }))
         }
         UpstreamErrorMeaning::CodeUnknown => Some(not_logged_in(endpoint, false)),
-        // The requestor is configured here, and not at the provider; our credentials are good.
+        // The requestor is configured here but not at the provider; our credentials are valid.
         UpstreamErrorMeaning::Token if code == "invalid_access_token_service_provider" => {
             Some(of_field(endpoint, "requestor_id"))
         }
@@ -462,41 +460,41 @@ fn of_code(endpoint: Endpoint, answer: &UpstreamAnswer) -> Option<ErrorContent> 
     }
 }
 
-/// A denial that the upstream gives in the place of an answer.
+/// Returns the error for a denial that is an error response of the upstream.
 fn of_denial(endpoint: Endpoint, refusal: &Refusal) -> ErrorContent {
     match refusal.reason {
         RefusalReason::NotLoggedIn => not_logged_in(endpoint, false),
         RefusalReason::LoginExpired => not_logged_in(endpoint, true),
         _ if matches!(endpoint, Endpoint::Authorize | Endpoint::Media) => of_refusal(endpoint, refusal),
-        // A login that was taken back, and one with a TempPass that is used up, are none.
+        // A revoked login, or one with a used-up TempPass, is not a login.
         _ => not_logged_in(endpoint, false),
     }
 }
 
-/// The upstream says that this field of the call is wrong.
+/// Returns the error for a field that the upstream rejects.
 fn of_field(endpoint: Endpoint, field: &str) -> ErrorContent {
     let bad = |message: &str, code| ErrorContent::new(StatusCode::BAD_REQUEST, message, code);
     match field {
-        "requestor_id" => bad("the requestor is not known", "invalid_requestor"),
+        "requestor_id" => bad("the requestor is unknown", "invalid_requestor"),
         "mvpd_id" => {
-            let told = bad("the operator is not integrated with the requestor", "unknown_integration");
+            let content = bad("the operator is not integrated with the requestor", "unknown_integration");
             match endpoint {
                 Endpoint::Authz | Endpoint::Preauthorize | Endpoint::PreauthorizeCode => {
-                    ErrorContent { status: StatusCode::PRECONDITION_FAILED, ..told }
+                    ErrorContent { status: StatusCode::PRECONDITION_FAILED, ..content }
                 }
-                _ => told,
+                _ => content,
             }
         }
-        "device_id" => bad("deviceId is not right", "invalid_device_id"),
-        "device" => bad("the device information is not right", "invalid_device_info"),
-        "resource_id" => bad("resource is not right", "missing_resource"),
-        "identity" => bad("generic_data is not right", "malformed_authz_request"),
-        "redirect_url" => bad("redirect_url is not right", INTERNAL),
-        _ => bad("the provider has refused the call", INTERNAL),
+        "device_id" => bad("deviceId is invalid", "invalid_device_id"),
+        "device" => bad("the device information is invalid", "invalid_device_info"),
+        "resource_id" => bad("resource is invalid", "missing_resource"),
+        "identity" => bad("generic_data is invalid", "malformed_authz_request"),
+        "redirect_url" => bad("redirect_url is invalid", INTERNAL),
+        _ => bad("the provider rejected the call", INTERNAL),
     }
 }
 
-/// The documented code for what is wrong with a call.
+/// Returns the documented code for the violations of a call.
 fn code_of(violations: &[Violation]) -> &'static str {
     let of = |violation: &Violation| {
         let field = if violation.field.is_empty() { &violation.description } else { &violation.field };
@@ -536,17 +534,18 @@ mod tests {
             Error::StoreUnavailable(crate::domain::error::StoreError::Unavailable(String::new())),
         ];
         for fault in faults {
-            let told = FlowFailure::from(fault.clone()).told(Endpoint::CheckAuthn, ResponseFormat::Json);
-            assert!(told.status.is_server_error(), "{fault:?} {told:?}");
+            let content =
+                FlowFailure::from(fault.clone()).content(Endpoint::CheckAuthn, ResponseFormat::Json);
+            assert!(content.status.is_server_error(), "{fault:?} {content:?}");
         }
     }
 
     #[test]
-    fn an_error_is_as_documented_in_both_formats() {
+    fn errors_have_the_documented_form_in_both_formats() {
         let text = |details| {
             let plain = PlainError { status: 403, message: NOT_AUTHORIZED, details };
             [ResponseFormat::Json, ResponseFormat::Xml]
-                .map(|format| String::from_utf8(written(&plain, format)).expect("UTF-8"))
+                .map(|format| String::from_utf8(render_body(&plain, format)).expect("UTF-8"))
         };
         let [json, xml] = text(Some(Some("Not in your <package>")));
         assert_eq!(
@@ -560,16 +559,16 @@ mod tests {
         );
         assert_eq!(text(Some(None))[0], r#"{"status":403,"message":"User not authorized","details":null}"#);
         assert_eq!(text(None)[0], r#"{"status":403,"message":"User not authorized"}"#);
-        let told = ErrorContent::new(StatusCode::GONE, "Gone", "authorization_expired");
-        let enhanced =
-            String::from_utf8(written(&EnhancedError::new(told, "t"), ResponseFormat::Xml)).expect("UTF-8");
+        let content = ErrorContent::new(StatusCode::GONE, "Gone", "authorization_expired");
+        let enhanced = String::from_utf8(render_body(&EnhancedError::new(content, "t"), ResponseFormat::Xml))
+            .expect("UTF-8");
         let fields = "<error><action>authorization</action><status>410</status><code>authorization_expired</code>\
                       <message>Gone</message><helpUrl>";
         assert!(enhanced.contains(fields) && enhanced.ends_with("<trace>t</trace></error>"), "{enhanced}");
     }
 
     #[test]
-    fn each_call_says_in_its_own_way_that_nobody_is_logged_in() {
+    fn each_call_has_its_documented_error_for_a_missing_login() {
         let rows = [
             (Endpoint::CheckAuthn, 403, "Forbidden", 403, "Authentication token expired"),
             (Endpoint::CheckAuthnCode, 403, "Forbidden", 403, "Forbidden"),
@@ -583,8 +582,8 @@ mod tests {
             (Endpoint::UserMetadata, 412, NOT_AUTHENTICATED, 412, NOT_AUTHENTICATED),
         ];
         for (endpoint, missing, missing_text, expired, expired_text) in rows {
-            let told = |error: Error| FlowFailure::from(error).told(endpoint, ResponseFormat::Json);
-            let (none, over) = (told(Error::ProfileNotFound), told(Error::ProfileExpired));
+            let content = |error: Error| FlowFailure::from(error).content(endpoint, ResponseFormat::Json);
+            let (none, over) = (content(Error::ProfileNotFound), content(Error::ProfileExpired));
             assert_eq!((none.status.as_u16(), &*none.message), (missing, missing_text), "{endpoint:?}");
             assert_eq!((over.status.as_u16(), &*over.message), (expired, expired_text), "{endpoint:?}");
         }

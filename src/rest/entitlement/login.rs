@@ -1,4 +1,4 @@
-//! Logins: how one begins, whether there is one, and how it ends.
+//! Logins: start, check, end.
 
 use axum::{
     extract::{Path, Request, State, rejection::PathRejection},
@@ -25,8 +25,8 @@ use crate::{
 
 type PathParameter = Result<Path<String>, PathRejection>;
 
-/// `GET /api/v1/authenticate`: sends the viewer's browser to the upstream, in one hop. Only with a code that is known a browser
-/// is sent to where the query says.
+/// `GET /api/v1/authenticate`: redirects the viewer's browser to the upstream. Redirects to the URL of the query only if the code is
+/// known.
 pub(super) async fn authenticate(State(face): State<RestFace>, request: Request) -> Response {
     answer(face, request, Endpoint::Authenticate, async |asked, mut violations| {
         let start = start(asked, &mut violations).await?;
@@ -36,10 +36,13 @@ pub(super) async fn authenticate(State(face): State<RestFace>, request: Request)
             LoginStart::Login { url } => url,
             LoginStart::AlreadyAuthenticated { .. } => redirect_url.into(),
             LoginStart::Incomplete { .. } => {
-                return Err(Error::Internal("an incomplete login".to_owned()).into());
+                return Err(
+                    Error::Internal("an incomplete login has no response in version 1".to_owned()).into()
+                );
             }
         };
-        let location = HeaderValue::from_str(&url).map_err(|_| Error::Internal("a URL".to_owned()))?;
+        let location = HeaderValue::from_str(&url)
+            .map_err(|_| Error::Internal("a URL that is invalid in a header".to_owned()))?;
         let headers =
             [(header::LOCATION, location), (header::CACHE_CONTROL, HeaderValue::from_static("no-store"))];
         Ok((StatusCode::FOUND, headers).into_response())
@@ -47,7 +50,7 @@ pub(super) async fn authenticate(State(face): State<RestFace>, request: Request)
     .await
 }
 
-/// The login that shall begin, and where its browser comes back to.
+/// Reads the login to start and the URL to which its browser returns.
 async fn start(
     asked: &EntitlementCall<'_>,
     violations: &mut Violations,
@@ -84,7 +87,7 @@ async fn start(
     Ok(Some((start, url)))
 }
 
-/// `GET /api/v1/authenticate/{code}`: the device asks by its code.
+/// `GET /api/v1/authenticate/{code}`: returns the device's login by its code.
 pub(super) async fn authenticate_code(
     State(face): State<RestFace>,
     code: PathParameter,
@@ -101,7 +104,7 @@ pub(super) async fn authenticate_code(
     .await
 }
 
-/// `GET /api/v1/checkauthn/{code}`: the page asks whether its login came through. It learns nothing else.
+/// `GET /api/v1/checkauthn/{code}`: tells the second-screen page whether the login succeeded, and nothing else.
 pub(super) async fn checkauthn_code(
     State(face): State<RestFace>,
     code: PathParameter,
@@ -116,7 +119,7 @@ pub(super) async fn checkauthn_code(
     .await
 }
 
-/// `GET /api/v1/checkauthn`: the device asks whether it is logged in.
+/// `GET /api/v1/checkauthn`: tells the device whether it is logged in.
 pub(super) async fn checkauthn(State(face): State<RestFace>, request: Request) -> Response {
     answer(face, request, Endpoint::CheckAuthn, async |asked, mut violations| {
         let device = asked.device(&mut violations).await?;
@@ -127,7 +130,7 @@ pub(super) async fn checkauthn(State(face): State<RestFace>, request: Request) -
     .await
 }
 
-/// `GET /api/v1/tokens/authn`: the device's login.
+/// `GET /api/v1/tokens/authn`: returns the device's login.
 pub(super) async fn tokens_authn(State(face): State<RestFace>, request: Request) -> Response {
     answer(face, request, Endpoint::TokensAuthn, async |asked, mut violations| {
         let device = asked.device(&mut violations).await?;

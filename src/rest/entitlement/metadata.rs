@@ -1,4 +1,4 @@
-//! `tokens/usermetadata`: what the operator tells of the viewer.
+//! `tokens/usermetadata`: the operator's attributes of the viewer.
 
 use axum::{
     extract::{Request, State},
@@ -37,7 +37,8 @@ pub(super) async fn usermetadata(State(face): State<RestFace>, request: Request)
     .await
 }
 
-/// What is told, in the documented form: the time in seconds, the names of what only the programmer can open, and the rest.
+/// Returns the documented content: the time in seconds, the names of the attributes that are encrypted for the programmer, and the
+/// attributes.
 fn content(metadata: UserMetadata) -> Map<String, Value> {
     let UserMetadata { mvpd, update_time, attributes } = metadata;
     let encrypted: Vec<_> = attributes
@@ -62,7 +63,7 @@ mod tests {
     use crate::domain::{clock::Timestamp, entitlement::Attribute, id::MvpdId};
 
     #[test]
-    fn the_document_is_as_documented() {
+    fn metadata_is_rendered_as_documented() {
         let attribute = |value, is_encrypted| Attribute { value, is_encrypted };
         let metadata = UserMetadata {
             mvpd: MvpdId::parse("mvpd", "Cable").expect("valid"),

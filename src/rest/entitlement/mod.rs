@@ -1,16 +1,16 @@
-//! `/api/v1`: the rest of the flow of version 1, for both screens, where version 2 of the upstream stands behind a requestor
-//! (reference of the device flow, sections 1 to 5).
+//! `/api/v1`: the rest of the version 1 flow, for both screens, of requestors whose backend is version 2 of the upstream (reference of
+//! the device flow, sections 1 to 5).
 //!
-//! | module | what it is for |
+//! | module | contents |
 //! |---|---|
-//! | `route` | the paths, and which methods each has |
-//! | `device` | the device, the requestor and the resource that a call is about |
-//! | `parameters` | parameters that need more than a look |
+//! | `route` | the paths and their methods |
+//! | `device` | the device, requestor and resource of a call |
+//! | `parameters` | parsing of structured parameters |
 //! | `login` | authenticate, checkauthn, tokens/authn, logout, freepreview |
 //! | `decision` | authorize, tokens/authz, tokens/media, preauthorize |
-//! | `metadata`, `configuration` | what operators tell of viewers; the operators |
-//! | `document` | what is answered, in JSON and XML |
-//! | `failure` | what goes wrong, in the words of version 1 |
+//! | `metadata`, `configuration` | user metadata; the operators of a requestor |
+//! | `document` | responses in JSON and XML |
+//! | `failure` | errors as in version 1 |
 
 mod configuration;
 mod decision;
@@ -44,7 +44,7 @@ pub(super) use failure::{Endpoint, FlowFailure};
 #[cfg(any(test, fuzzing))]
 pub(super) use parameters::{redirect_url, split_resources, temp_pass_identity, unencoded_redirect_url};
 
-/// What a call is answered by.
+/// A call in progress, with what its handler needs.
 struct EntitlementCall<'a> {
     face: &'a RestFace,
     endpoint: Endpoint,
@@ -52,17 +52,17 @@ struct EntitlementCall<'a> {
     identity: &'a Identity,
     parameters: &'a Parameters<'a>,
     format: ResponseFormat,
-    /// By what the answer can be found again; absent where there was no randomness for it.
+    /// The id of the response; absent if the source of randomness failed.
     id: Option<Uuid>,
-    /// The requestor, once it is known.
+    /// The place, once it is known.
     place: OnceLock<Place>,
 }
 
-/// For how long something is said to hold whose end nobody has told: clients need a number, and ask again after it.
-const UNTOLD_LIFE: Duration = Duration::from_secs(3_600);
+/// The lifetime of a token without a known expiry: clients require a number, and request the token again after it.
+const DEFAULT_LIFETIME: Duration = Duration::from_secs(3_600);
 
 impl EntitlementCall<'_> {
-    /// The environment that the host means, with this requestor.
+    /// Returns the place of this requestor in the host's environment.
     fn place_of(&self, field: &str, requestor: &str, violations: &mut Violations) -> Option<Place> {
         let environment = ("environment", self.call.environment.as_str());
         let place = self.face.policy.load().place(environment, (field, requestor));
@@ -70,23 +70,23 @@ impl EntitlementCall<'_> {
         Some(self.place.get_or_init(|| place).clone())
     }
 
-    /// Whether the requestor has enhanced errors.
+    /// Reports whether the requestor has enhanced errors.
     fn has_enhanced_errors(&self) -> bool {
         self.place.get().is_some_and(|place| self.face.policy.load().has_enhanced_errors(place))
     }
 
-    /// The id of the answer.
+    /// Returns the id of the response.
     fn trace(&self) -> String {
         self.id.map(|id| id.to_string()).unwrap_or_default()
     }
 
-    /// An end as clients read it: milliseconds since the Unix epoch, in decimal digits.
-    fn expires(&self, end: Option<Timestamp>) -> String {
-        end.unwrap_or_else(|| self.face.clock.now() + UNTOLD_LIFE).as_millis().to_string()
+    /// Formats an expiry for clients: milliseconds since the Unix epoch, in decimal digits.
+    fn expires(&self, time: Option<Timestamp>) -> String {
+        time.unwrap_or_else(|| self.face.clock.now() + DEFAULT_LIFETIME).as_millis().to_string()
     }
 }
 
-/// Answers a call of a device, of a service on its behalf, or of a page on which viewers type codes, with what `work` makes of it.
+/// Answers a call of a device, of a service on its behalf, or of a second-screen page, with the result of `work`.
 async fn answer(
     face: RestFace,
     request: Request,
@@ -116,22 +116,23 @@ async fn answer(
     response
 }
 
-/// What is answered to the partner calls of a platform's single sign-on: version 2 needs what these clients do not send.
+/// Answers the calls of a platform's single sign-on. They are not supported, because version 2 requires values that these clients do not
+/// send.
 pub(super) async fn unsupported(
     axum::extract::State(face): axum::extract::State<RestFace>,
     request: Request,
 ) -> Response {
     answer(face, request, Endpoint::Partner, async |_, _| {
         Err(FlowFailure::bad_request(
-            "single sign-on of the platform needs its own permission and status, which version 1 does not send: log in by a code",
+            "the platform's single sign-on is not supported, because it requires a permission and a status that version 1 does not send; log in with a code",
         ))
     })
     .await
 }
 
-/// By what the answer can be found again.
+/// The header with the id of the response.
 const ADOBE_REQUEST_ID: HeaderName = HeaderName::from_static("adobe-request-id");
 
-/// The headers that answers with decisions have beside the rest.
+/// An additional header of responses with decisions.
 const RESPONSE_CONFIDENCE: (&str, HeaderValue) =
     ("adobe-response-confidence", HeaderValue::from_static("full"));

@@ -1,4 +1,4 @@
-//! Parameters that need more than a look.
+//! Parsing of structured parameters.
 
 use reqwest::Url;
 
@@ -8,11 +8,10 @@ use crate::domain::{
     secret::SecretText,
 };
 
-/// The longest `generic_data`, in bytes.
+/// The maximum length of `generic_data`, in bytes.
 const GENERIC_DATA_MAX: usize = 2_048;
 
-/// What may follow `redirect_url` in a query, and is a parameter of the call then: where it is sent as it should be, encoded, and
-/// not at the end.
+/// The parameters of the call that may follow `redirect_url` in a query. They are not a part of an unencoded URL.
 const OTHERS: [&str; 17] = [
     "requestor_id",
     "requestor",
@@ -33,24 +32,24 @@ const OTHERS: [&str; 17] = [
     "ast",
 ];
 
-/// Where a browser comes back to.
+/// The URL to which a browser returns.
 #[derive(Debug, PartialEq, Eq)]
 pub(in crate::rest) struct RedirectUrl {
-    /// As it was sent, which is what the provider may have registered.
+    /// The text as sent, which the provider may compare with a registered one.
     pub text: String,
-    /// The same in the form that a header can hold.
+    /// The same, normalized so that it is valid in a header.
     pub url: Url,
 }
 
-/// Takes a web page's URL from the request's `field`. A script or a file is none.
+/// Parses the URL of a web page in the request's `field`. Scripts and files are not allowed.
 ///
 /// # Errors
-/// Where it is anything else, or too long.
+/// The text is not such a URL, or too long.
 pub(in crate::rest) fn redirect_url(field: &str, text: &str) -> Result<RedirectUrl, Violation> {
     if text.len() > REDIRECT_URL_MAX {
         return Err(Violation::too_long(field, text, REDIRECT_URL_MAX));
     }
-    // A parser that forgives white space would have another URL than the provider.
+    // The parser ignores some white space, so it could read another URL than the provider does.
     let is_plain =
         first_not_plain(text).is_none() && !text.contains(char::is_whitespace) && !text.contains('\\');
     let url = Url::parse(text).ok().filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
@@ -58,13 +57,13 @@ pub(in crate::rest) fn redirect_url(field: &str, text: &str) -> Result<RedirectU
     url.map(|url| RedirectUrl { text: text.to_owned(), url }).ok_or_else(|| {
         Violation::new(
             field,
-            "is no absolute URL of a web page; write it like https://example.com/done, encoded",
+            "must be the absolute URL of a web page, percent-encoded, such as https://example.com/done",
         )
     })
 }
 
-/// The `redirect_url` of a query that was not encoded though it has a query of its own, which the documents put at the end: all
-/// that follows is a part of it. `None` where it may be meant otherwise.
+/// Returns a `redirect_url` with its own query that was sent unencoded at the end, as in the documents: the rest of the query is a part
+/// of it. `None` if another reading is possible.
 pub(in crate::rest) fn unencoded_redirect_url(query: &str) -> Option<&str> {
     const NAME: &str = "redirect_url=";
     let begin = if query.starts_with(NAME) { 0 } else { query.find(&format!("&{NAME}"))? + 1 };
@@ -76,11 +75,11 @@ pub(in crate::rest) fn unencoded_redirect_url(query: &str) -> Option<&str> {
     (is_unencoded && !rest.split('&').any(is_other)).then_some(text)
 }
 
-/// Takes who the user of a promotional TempPass is from the request's `field`: a JSON object, or what the documents print in its
-/// place, with parentheses for the braces.
+/// Parses the viewer's identity for a promotional TempPass in the request's `field`: a JSON object, or one with parentheses for the
+/// braces, as printed in the documents.
 ///
 /// # Errors
-/// Where it is anything else, or too long. The text is not repeated: it is personal.
+/// The text is not such an object, or too long. The error does not repeat it, since it is personal data.
 pub(in crate::rest) fn temp_pass_identity(field: &str, text: &str) -> Result<SecretText, Violation> {
     if text.len() > GENERIC_DATA_MAX {
         return Err(Violation::too_long(field, text, GENERIC_DATA_MAX));
@@ -89,12 +88,13 @@ pub(in crate::rest) fn temp_pass_identity(field: &str, text: &str) -> Result<Sec
     let text = inner.map_or_else(|| text.to_owned(), |inner| format!("{{{inner}}}"));
     match serde_json::from_str::<serde_json::Map<_, _>>(&text) {
         Ok(_) => Ok(text.into()),
-        Err(_) => Err(Violation::new(field, r#"is no JSON object; write it like {"email":"…"}, encoded"#)),
+        Err(_) => {
+            Err(Violation::new(field, r#"must be a JSON object, percent-encoded, such as {"email":"…"}"#))
+        }
     }
 }
 
-/// The resources of a list with commas between them. A resource may be a document, whose commas are its own: those between its
-/// first tag and the last one.
+/// Splits a comma-separated list of resources. A resource may be a document; the commas between its first and last tag belong to it.
 pub(in crate::rest) fn split_resources(text: &str) -> Vec<&str> {
     let mut resources = Vec::new();
     let mut rest = text;
@@ -107,7 +107,7 @@ pub(in crate::rest) fn split_resources(text: &str) -> Vec<&str> {
     resources
 }
 
-/// Where the first resource of a list ends.
+/// Returns the end of the first resource of a list.
 fn end_of_resource(list: &str) -> usize {
     let mut depth = 0_usize;
     let mut at = 0;
@@ -121,7 +121,7 @@ fn end_of_resource(list: &str) -> usize {
             continue;
         }
         let (close, change) = tag(rest);
-        // What is not closed goes on to the end.
+        // Unclosed markup extends to the end.
         let Some(length) = rest.find(close) else { return list.len() };
         let is_empty_element = change == 1 && rest[..length].ends_with('/');
         depth = match change {
@@ -134,7 +134,7 @@ fn end_of_resource(list: &str) -> usize {
     list.len()
 }
 
-/// By what a piece of markup is closed, and how much deeper it leads.
+/// Returns the closing delimiter of a piece of markup, and its change of the nesting depth.
 fn tag(text: &str) -> (&'static str, i8) {
     const OTHERS: [(&str, &str, i8); 5] =
         [("<![CDATA[", "]]>", 0), ("<!--", "-->", 0), ("<!", ">", 0), ("<?", "?>", 0), ("</", ">", -1)];
@@ -147,7 +147,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_redirect_url_is_that_of_a_web_page() {
+    fn a_redirect_url_must_be_that_of_a_web_page() {
         for text in ["https://example.com/done", "http://a.example:8080/?code=1&b=ü#x", "HTTPS://example.com"]
         {
             let read = redirect_url("redirect_url", text).expect(text);
@@ -177,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn a_redirect_url_that_is_not_encoded_goes_on_to_the_end_where_nothing_else_can_be_meant() {
+    fn an_unencoded_redirect_url_extends_to_the_end_if_unambiguous() {
         for (query, expected) in [
             ("reg_code=A&redirect_url=https://a.example/b?x=1&y=2", Some("https://a.example/b?x=1&y=2")),
             ("redirect_url=http://a.example/?x=1&y=2&z", Some("http://a.example/?x=1&y=2&z")),
@@ -195,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn generic_data_is_a_json_object_also_as_the_documents_print_it() {
+    fn generic_data_is_a_json_object_or_the_documented_form_with_parentheses() {
         for (text, expected) in [
             (r#"{"email":"a@example.com"}"#, r#"{"email":"a@example.com"}"#),
             (r#"("email":"a@example.com")"#, r#"{"email":"a@example.com"}"#),
@@ -212,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn resources_are_split_at_commas_that_are_no_documents() {
+    fn resources_are_split_at_commas_outside_documents() {
         let mrss = r#"<rss version="2.0"><channel><title>A, B</title><item n="1,2"/><!-- , --><![CDATA[<,>]]></channel></rss>"#;
         for (text, expected) in [
             ("YESN,MSGGO", vec!["YESN", "MSGGO"]),

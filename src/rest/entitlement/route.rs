@@ -1,4 +1,4 @@
-//! The paths by name. Each has an extension that says the format; after a code it is part of the segment.
+//! The paths. Each may have an extension for the format. After a code, it is a part of the segment.
 
 use axum::{
     handler::Handler,
@@ -10,10 +10,10 @@ use http::{HeaderValue, Method, StatusCode, header::ALLOW};
 use super::{configuration, decision, login, metadata, unsupported};
 use crate::rest::RestFace;
 
-/// A path, a method that it has, and who answers.
+/// A method, a path and their handler.
 pub(in crate::rest) type Route = (Method, &'static str, MethodRouter<RestFace>);
 
-/// Declares the paths: each constant with its three forms, and the list of all.
+/// Declares a constant with the three forms of each path, and the list of all.
 macro_rules! paths {
     ($($name:ident = $path:literal;)*) => {
         $(const $name: [&str; 3] = [$path, concat!($path, ".json"), concat!($path, ".xml")];)*
@@ -47,7 +47,7 @@ const CHECKAUTHN_CODE: &str = "/api/v1/checkauthn/{code}";
 const PREAUTHORIZE_CODE: &str = "/api/v1/preauthorize/{code}";
 const PROFILE_REQUEST: &str = "/api/v1/{requestor}/profile-requests/{mvpd}";
 
-/// Every path with what answers it. GET has HEAD with it; four paths take a POST as a GET, with a form for a query.
+/// Returns every path with its handlers. GET includes HEAD. Some paths accept POST like GET, with a form instead of a query.
 pub(in crate::rest) fn routes() -> Vec<Route> {
     let mut routes = Vec::new();
     let mut add = |paths: &[&'static str], methods: &[Method], router: MethodRouter<RestFace>| {
@@ -57,7 +57,7 @@ pub(in crate::rest) fn routes() -> Vec<Route> {
                 let allowed = allowed.clone();
                 move || async move { options(allowed) }
             });
-            // All methods of a path are in one router, which is there once.
+            // One router has all methods of a path, and must be added only once.
             let mut router = Some(router);
             for method in methods {
                 routes.push((method.clone(), *path, router.take().unwrap_or_default()));

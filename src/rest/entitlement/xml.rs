@@ -1,4 +1,4 @@
-//! XML documents without a namespace, compact: parsers in the field take white space between elements for one.
+//! Compact XML documents without a namespace: deployed parsers take white space between elements for an element.
 
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -8,7 +8,7 @@ use crate::{
     rest::record::{XML_DECLARATION, only_xml},
 };
 
-/// A document of this content under `root`.
+/// Renders a document with this content under `root`.
 pub(in crate::rest) fn document(root: &str, content: &impl Serialize) -> Result<Vec<u8>> {
     let mut text = XML_DECLARATION.to_owned();
     let serializer = quick_xml::se::Serializer::with_root(&mut text, Some(root));
@@ -18,7 +18,7 @@ pub(in crate::rest) fn document(root: &str, content: &impl Serialize) -> Result<
     Ok(only_xml(text).into_bytes())
 }
 
-/// A document of any JSON: an object's fields are elements by their names, a list is its element repeated.
+/// Renders JSON as a document: an object's fields become elements with their names, a list becomes a repeated element.
 pub(super) fn of_json(root: &str, content: &Map<String, Value>) -> Vec<u8> {
     let mut text = XML_DECLARATION.to_owned();
     object(&mut text, root, content);
@@ -50,7 +50,7 @@ fn plain(text: &mut String, name: &str, value: &str) {
     text.extend(["<", &name, ">", &quick_xml::escape::escape(value), "</", &name, ">"]);
 }
 
-/// The name as an element may have it (XML 1.0, section 2.3): other characters become `_`.
+/// Converts a name to an element name (XML 1.0, section 2.3): invalid characters become `_`.
 fn element_name(name: &str) -> String {
     let is_inner = |character: char| character.is_ascii_alphanumeric() || "-._".contains(character);
     let mut name: String =
@@ -68,7 +68,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn any_json_is_a_document() {
+    fn any_json_renders_as_a_document() {
         let content = json!({
             "updated": 1, "encrypted": ["zip", "a"],
             "data": { "zip": ["1", "2"], "maxRating": { "MPAA": "PG-13" }, "a b<": true, "1": null, "": "<&>" },

@@ -1,4 +1,4 @@
-//! What the provider's own codes lead to, call by call.
+//! The responses to the provider's error codes, for each call.
 
 use super::*;
 
@@ -6,7 +6,7 @@ fn answer(status: u16, code: &str) -> UpstreamAnswer {
     UpstreamAnswer { status: Some(status), code: Some(code.to_owned()), ..UpstreamAnswer::default() }
 }
 
-/// The error that the upstream's side makes of an answer.
+/// The error of the upstream backend for a response.
 fn error(status: u16, code: &str) -> Error {
     let answer = answer(status, code);
     match status {
@@ -17,14 +17,14 @@ fn error(status: u16, code: &str) -> Error {
     }
 }
 
-fn told(endpoint: Endpoint, error: Error) -> (u16, String, &'static str) {
+fn content(endpoint: Endpoint, error: Error) -> (u16, String, &'static str) {
     let ErrorContent { status, message, code, .. } =
-        FlowFailure::from(error).told(endpoint, ResponseFormat::Json);
+        FlowFailure::from(error).content(endpoint, ResponseFormat::Json);
     (status.as_u16(), message, code)
 }
 
 #[test]
-fn each_code_of_the_provider_has_the_documented_answer() {
+fn each_code_of_the_provider_has_the_documented_response() {
     use Endpoint::{Authenticate, Authorize, Authz, CheckAuthn, FreePreview, Preauthorize, TokensAuthn};
     for (status, code, endpoint, expected, expected_code) in [
         (403, "too_many_resources", Preauthorize, 403, "too_many_resources"),
@@ -60,13 +60,13 @@ fn each_code_of_the_provider_has_the_documented_answer() {
         (404, "something_new", CheckAuthn, 500, "internal_error"),
         (405, "something_new", Authorize, 500, "internal_error"),
     ] {
-        let (status_told, _, code_told) = told(endpoint, error(status, code));
-        assert_eq!((status_told, code_told), (expected, expected_code), "{status} {code} {endpoint:?}");
+        let (actual_status, _, actual_code) = content(endpoint, error(status, code));
+        assert_eq!((actual_status, actual_code), (expected, expected_code), "{status} {code} {endpoint:?}");
     }
 }
 
 #[test]
-fn a_login_is_never_denied_for_a_fault() {
+fn a_fault_is_never_a_missing_login() {
     for code in upstream_code::codes() {
         let is_denial = matches!(
             upstream_code::meaning(code),
@@ -77,27 +77,28 @@ fn a_login_is_never_denied_for_a_fault() {
             )
         );
         for status in [400, 401, 403, 404, 405, 500, 502] {
-            let told = told(Endpoint::CheckAuthn, error(status, code)).0;
-            assert!(is_denial || !matches!(told, 401 | 403), "{status} {code} is told as {told}");
+            let content = content(Endpoint::CheckAuthn, error(status, code)).0;
+            assert!(is_denial || !matches!(content, 401 | 403), "{status} {code} is answered with {content}");
         }
     }
 }
 
 #[test]
-fn an_upstream_that_is_away_is_told_from_one_that_fails() {
+fn an_unavailable_upstream_and_a_failing_one_have_different_statuses() {
     let retry_after = Some(Duration::from_millis(1_500));
-    let away = |answer| Error::UpstreamUnavailable { problem: "", answer, retry_after };
-    let of = |answer| FlowFailure::from(away(answer)).told(Endpoint::TokensAuthn, ResponseFormat::Xml);
+    let unavailable = |answer| Error::UpstreamUnavailable { problem: "", answer, retry_after };
+    let of =
+        |answer| FlowFailure::from(unavailable(answer)).content(Endpoint::TokensAuthn, ResponseFormat::Xml);
     assert_eq!(of(UpstreamAnswer::default()).status, StatusCode::SERVICE_UNAVAILABLE);
     let failed = of(answer(502, ""));
     assert_eq!((failed.status, failed.retry_after), (StatusCode::INTERNAL_SERVER_ERROR, retry_after));
 }
 
 #[test]
-fn each_reason_against_a_resource_has_its_words() {
+fn each_denial_reason_has_its_message_and_code() {
     let of = |reason, code: &str| {
         let refusal = Refusal { reason, answer: answer(200, code), message: "Subscribe".to_owned() };
-        FlowFailure::Refused(refusal).told(Endpoint::Authorize, ResponseFormat::Json)
+        FlowFailure::Refused(refusal).content(Endpoint::Authorize, ResponseFormat::Json)
     };
     for (reason, code, message, expected) in [
         (RefusalReason::NotLoggedIn, "", NOT_AUTHENTICATED, "authentication_session_missing"),
@@ -118,21 +119,27 @@ fn each_reason_against_a_resource_has_its_words() {
         (RefusalReason::Undecided, "maximum_attempts_exceeded", NOT_AUTHORIZED, "maximum_attempts_exceeded"),
         (RefusalReason::Other, "something_new", NOT_AUTHORIZED, "authorization_denied_by_mvpd"),
     ] {
-        let told = of(reason, code);
-        assert_eq!((told.status, &*told.message, told.code), (StatusCode::FORBIDDEN, message, expected));
+        let content = of(reason, code);
+        assert_eq!(
+            (content.status, &*content.message, content.code),
+            (StatusCode::FORBIDDEN, message, expected)
+        );
         let details = if message == NOT_AUTHORIZED { "Subscribe" } else { "" };
-        assert_eq!(matches!(&told.details, ErrorDetails::Text(text) if text == details), !details.is_empty());
+        assert_eq!(
+            matches!(&content.details, ErrorDetails::Text(text) if text == details),
+            !details.is_empty()
+        );
     }
     assert_eq!(of(RefusalReason::Configuration, "").status, StatusCode::INTERNAL_SERVER_ERROR);
     assert_eq!(of(RefusalReason::Configuration, "unknown_integration").status, StatusCode::BAD_REQUEST);
 }
 
 #[test]
-fn an_enhanced_error_has_its_fields_in_the_documented_order() {
-    let told = ErrorContent::new(StatusCode::FORBIDDEN, NOT_AUTHORIZED, AUTHORIZATION_DENIED);
-    let told = told.with(ErrorDetails::Text("Subscribe".to_owned()));
-    let text =
-        String::from_utf8(written(&EnhancedError::new(told, "t"), ResponseFormat::Json)).expect("UTF-8");
+fn enhanced_errors_have_their_fields_in_the_documented_order() {
+    let content = ErrorContent::new(StatusCode::FORBIDDEN, NOT_AUTHORIZED, AUTHORIZATION_DENIED);
+    let content = content.with(ErrorDetails::Text("Subscribe".to_owned()));
+    let text = String::from_utf8(render_body(&EnhancedError::new(content, "t"), ResponseFormat::Json))
+        .expect("UTF-8");
     let expected = format!(
         r#"{{"action":"none","status":403,"code":"authorization_denied_by_mvpd","message":"User not authorized","details":"Subscribe","helpUrl":"{HELP_URL}","trace":"t"}}"#
     );
@@ -140,15 +147,15 @@ fn an_enhanced_error_has_its_fields_in_the_documented_order() {
 }
 
 #[test]
-fn the_codes_say_which_parameter_is_wrong() {
+fn the_code_names_the_invalid_parameter() {
     let of = |field: &str, description: &str| {
-        told(Endpoint::Authorize, Error::from(Violation::new(field, description))).2
+        content(Endpoint::Authorize, Error::from(Violation::new(field, description))).2
     };
     assert_eq!(of("", "Required 'deviceId' is not present"), "invalid_device_id");
     assert_eq!(of("requestor", "is unknown"), "invalid_requestor");
     assert_eq!(of("resource", "is required"), "missing_resource");
-    assert_eq!(of("X-Device-Info", "is not base64"), "invalid_device_info");
-    assert_eq!(of("X-Device-Info.model", "is no text"), "invalid_device_info");
-    assert_eq!(of("generic_data", "is no JSON object"), "malformed_authz_request");
+    assert_eq!(of("X-Device-Info", "must be base64"), "invalid_device_info");
+    assert_eq!(of("X-Device-Info.model", "must be a string"), "invalid_device_info");
+    assert_eq!(of("generic_data", "must be a JSON object"), "malformed_authz_request");
     assert_eq!(of("format", "must be json or xml"), "internal_error");
 }
