@@ -63,7 +63,7 @@ fn a_checking_build_names_the_bindings_of_an_edited_proto_and_the_command_that_w
 fn an_unknown_bindings_mode_lists_the_valid_ones() {
     let (is_fine, said) = build(&tree(), Some("yes"));
     assert!(!is_fine, "{said}");
-    let expected = "PASSBRIDGE_BINDINGS is \"yes\": it takes \"write\" or \"check\", or is left unset";
+    let expected = "PASSBRIDGE_BINDINGS must be \"write\" or \"check\", or unset, but is \"yes\"";
     assert!(said.lines().any(|line| line == expected), "{said}");
 }
 
