@@ -53,9 +53,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     let contract = Contract::read()?;
     write_descriptor_set(&contract, &out.join("passbridge_descriptor.bin"))?;
     let withheld = withheld(&contract);
-    fs::write(out.join("withheld.rs"), withholding(&withheld))?;
+    fs::write(out.join("withheld.rs"), debug_macro(&withheld))?;
     generate_rust(&contract, &withheld)?;
-    keep_bindings(&contract);
+    write_or_check_bindings(&contract);
     Ok(())
 }
 
@@ -130,7 +130,7 @@ fn withheld(contract: &Contract) -> Vec<&DescriptorProto> {
 }
 
 /// The code that gives these messages and their oneofs a `Debug` with only their names.
-fn withholding(messages: &[&DescriptorProto]) -> String {
+fn debug_macro(messages: &[&DescriptorProto]) -> String {
     let mut types = String::new();
     for message in messages {
         types += &format!("v1::{},\n", message.name());
@@ -176,13 +176,13 @@ fn generate_rust(contract: &Contract, withheld: &[&DescriptorProto]) -> io::Resu
 }
 
 /// Writes or checks the bindings of other languages, if the environment variable requests it.
-fn keep_bindings(contract: &Contract) {
+fn write_or_check_bindings(contract: &Contract) {
     // For the test of this program.
     if let Ok(program) = env::current_exe() {
         println!("cargo:rustc-env=PASSBRIDGE_BUILD_SCRIPT={}", program.display());
     }
     let names: Vec<_> = contract.own().map(|file| file.name().to_owned()).collect();
-    if let Err(error) = bindings::keep(&contract.descriptors, &names) {
+    if let Err(error) = bindings::run(&contract.descriptors, &names) {
         // Not returned from `main`, which would print it on one line with escaped line breaks.
         eprintln!("{error}");
         process::exit(1);

@@ -66,7 +66,7 @@ struct Plugin {
 type Files = BTreeMap<PathBuf, Vec<u8>>;
 
 /// Writes or checks the bindings of the files with these names, as [`VARIABLE`] requests.
-pub fn keep(descriptors: &FileDescriptorSet, names: &[String]) -> Result<(), Box<dyn Error>> {
+pub fn run(descriptors: &FileDescriptorSet, names: &[String]) -> Result<(), Box<dyn Error>> {
     println!("cargo:rerun-if-env-changed={VARIABLE}");
     let Some(task) = Task::from_environment()? else { return Ok(()) };
     let mut differences = Vec::new();
@@ -78,7 +78,7 @@ pub fn keep(descriptors: &FileDescriptorSet, names: &[String]) -> Result<(), Box
     match task {
         Task::Write => differences.iter().try_for_each(Difference::fix),
         Task::Check if differences.is_empty() => Ok(()),
-        Task::Check => Err(complaint(&differences).into()),
+        Task::Check => Err(mismatch(&differences).into()),
     }
 }
 
@@ -99,7 +99,7 @@ impl Task {
     }
 }
 
-fn complaint(differences: &[Difference]) -> String {
+fn mismatch(differences: &[Difference]) -> String {
     let mut text = String::from("the committed bindings differ from proto/:\n");
     for difference in differences {
         text += &format!("  {difference}\n");

@@ -72,7 +72,7 @@ impl Faces {
             serving.http2(
                 acceptor(grpc, grpc_config.max_connections),
                 transport("grpc", &tls.grpc, grpc_config.max_connections, grpc_config.write_timeout),
-                move |peer, end| around_grpc.around(routes.clone(), peer, end),
+                move |peer, end| around_grpc.wrap(routes.clone(), peer, end),
                 http2_options(config),
             ),
             serving.http1(

@@ -60,14 +60,14 @@ pub(crate) struct FaceLayer {
 
 impl FaceLayer {
     /// Wraps the routes for one connection. `end` shuts the connection down.
-    pub(crate) fn around<S>(self: &Arc<Self>, inner: S, peer: Peer, end: Shutdown) -> FaceService<S> {
+    pub(crate) fn wrap<S>(self: &Arc<Self>, inner: S, peer: Peer, end: Shutdown) -> FaceService<S> {
         let connection = Arc::new(GrpcConnection::new(Arc::clone(&self.connections), end));
         FaceService { inner, face: Arc::clone(self), peer, connection }
     }
 
     /// Calls `inner` if the call is authenticated or needs no authentication. Other calls do not get past
     /// this point.
-    async fn answer<S, B>(
+    async fn handle<S, B>(
         self: Arc<Self>,
         mut inner: S,
         request: Request<B>,
@@ -151,7 +151,7 @@ where
         let next = self.inner.clone();
         let inner = std::mem::replace(&mut self.inner, next);
         let (peer, connection) = (self.peer.clone(), Arc::clone(&self.connection));
-        let answer = Arc::clone(&self.face).answer(inner, request, peer, connection, context, end.clone());
+        let answer = Arc::clone(&self.face).handle(inner, request, peer, connection, context, end.clone());
         let answer = limit.limit(answer);
         Box::pin(async move {
             let answered = match record.span() {

@@ -85,14 +85,14 @@ where
     let (sender, receiver) = mpsc::channel(ANSWERS_HELD + 1);
     // Reserve room for the status of an early end, so that a full channel cannot lose it.
     let last = sender.clone().try_reserve_owned();
-    tokio::spawn(pass_on(answers, render, sender, end.zip(last.ok())));
+    tokio::spawn(forward(answers, render, sender, end.zip(last.ok())));
     let mut response = Response::new(empty());
     response.extensions_mut().insert(StreamBody::new(receiver));
     Ok(response)
 }
 
 /// Forwards messages until there are no more, the receiver is dropped, or the stream has to end.
-async fn pass_on<U, V>(
+async fn forward<U, V>(
     mut answers: BoxStream<'static, Result<U>>,
     render: impl Fn(U) -> V,
     sender: Sender<StreamItem<V>>,
@@ -191,7 +191,7 @@ mod tests {
     fn body_of(answers: Vec<Result<String>>) -> Body {
         let (sender, receiver) = mpsc::channel(ANSWERS_HELD);
         let answers = stream::iter(answers).boxed();
-        pass_on(answers, |text| text, sender, None).now_or_never().expect("there is room for all");
+        forward(answers, |text| text, sender, None).now_or_never().expect("there is room for all");
         StreamBody::new(receiver).take().expect("not taken yet")
     }
 
@@ -217,7 +217,7 @@ mod tests {
     fn a_waiting_stream_reserves_no_space_for_messages() {
         type Large = [u8; 10_000];
         let (sender, _receiver) = mpsc::channel::<StreamItem<Large>>(1);
-        let task = pass_on(stream::empty::<Result<u8>>().boxed(), |byte| [byte; 10_000], sender, None);
+        let task = forward(stream::empty::<Result<u8>>().boxed(), |byte| [byte; 10_000], sender, None);
         assert!(size_of_val(&task) < 1_000, "{}", size_of_val(&task));
     }
 }

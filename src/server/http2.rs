@@ -60,7 +60,7 @@ where
     S: ConnectionService<B>,
     B: ConnectionBody + Unpin,
 {
-    let Some(preface) = preface_in_time(&mut stream, &shutdown).await else { return };
+    let Some(preface) = read_preface(&mut stream, &shutdown).await else { return };
     let socket = CoalescedStream::new(stream, preface);
     let backlog = SendBacklog::new(options.write_timeout);
     let counting = backlog.clone();
@@ -103,7 +103,7 @@ where
 
 /// The first bytes of the client, if they arrive in time. hyper would wait for the preface without a limit,
 /// so it is read here first. hyper checks it.
-async fn preface_in_time(stream: &mut (impl AsyncRead + Unpin), shutdown: &Shutdown) -> Option<Bytes> {
+async fn read_preface(stream: &mut (impl AsyncRead + Unpin), shutdown: &Shutdown) -> Option<Bytes> {
     let mut preface = [0; PREFACE_LENGTH];
     tokio::select! {
         read = tokio::time::timeout(PREFACE_TIMEOUT, stream.read_exact(&mut preface)) => read.ok()?.ok()?,

@@ -63,7 +63,7 @@ impl<I> RawQuery<I> {
 
 /// Decides about the received bytes: the rewritten bytes, `Some(None)` to leave them unchanged, or `None` if
 /// more bytes are needed.
-fn decided(read: &[u8]) -> Option<Option<Vec<u8>>> {
+fn decide(read: &[u8]) -> Option<Option<Vec<u8>>> {
     let Some(end) = read.iter().position(|byte| *byte == b'\n') else {
         // No request line contains a control character. Stop reading, so that a client that sends one gets a
         // response.
@@ -72,12 +72,12 @@ fn decided(read: &[u8]) -> Option<Option<Vec<u8>>> {
         return is_invalid.then_some(None);
     };
     let (line, rest) = read.split_at(end);
-    let rewritten = line.strip_suffix(b"\r").filter(|line| line.len() <= LINE_MAX).and_then(rewritten);
+    let rewritten = line.strip_suffix(b"\r").filter(|line| line.len() <= LINE_MAX).and_then(rewrite);
     Some(rewritten.map(|line| [&*line, b"\r", rest].concat()))
 }
 
 /// The request line with its query encoded, if it is unambiguous and needs encoding.
-fn rewritten(line: &[u8]) -> Option<Vec<u8>> {
+fn rewrite(line: &[u8]) -> Option<Vec<u8>> {
     let target = line.strip_suffix(b" HTTP/1.1").or_else(|| line.strip_suffix(b" HTTP/1.0"))?;
     let question = target.iter().position(|byte| *byte == b'?')?;
     let (before, query) = target.split_at(question + 1);
@@ -140,7 +140,7 @@ impl<I: AsyncRead + Unpin> AsyncRead for RawQuery<I> {
                     ready!(Pin::new(&mut this.stream).poll_read(context, &mut chunk))?;
                     let has_ended = chunk.filled().is_empty();
                     read.extend_from_slice(chunk.filled());
-                    match decided(read) {
+                    match decide(read) {
                         Some(Some(rewritten)) => {
                             this.is_rewritten.0.store(true, Relaxed);
                             this.state = RewriteState::Read(rewritten, 0);

@@ -63,7 +63,7 @@ where
         .initial_connection_window_size(100 * 1024 * 1024)
         .handshake(TokioIo::new(client))
         .await
-        .expect("begins");
+        .expect("the handshake succeeds");
     tokio::spawn(connection);
     (sender, served)
 }
@@ -84,7 +84,7 @@ async fn http1_is_served_over_any_stream() {
     let options = Http1Options { idle_timeout: Duration::from_secs(10) };
     tokio::spawn(http1::serve(server, teapot(), options, Shutdown::default()));
     let (mut sender, connection) =
-        hyper::client::conn::http1::handshake(TokioIo::new(client)).await.expect("begins");
+        hyper::client::conn::http1::handshake(TokioIo::new(client)).await.expect("the handshake succeeds");
     tokio::spawn(connection);
     assert_eq!(sender.send_request(request()).await.expect("answers").status(), StatusCode::IM_A_TEAPOT);
 }
@@ -95,7 +95,7 @@ async fn http2_is_served_over_any_stream() {
     let (client, server) = duplex(7);
     serve_http2(server, &Shutdown::default());
     let handshake = hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(client));
-    let (mut sender, connection) = handshake.await.expect("begins");
+    let (mut sender, connection) = handshake.await.expect("the handshake succeeds");
     tokio::spawn(connection);
     assert_eq!(sender.send_request(request()).await.expect("answers").status(), StatusCode::IM_A_TEAPOT);
 }
@@ -104,8 +104,8 @@ async fn http2_is_served_over_any_stream() {
 async fn a_client_without_a_preface_times_out() {
     let (mut client, server) = duplex(1024);
     serve_http2(server, &Shutdown::default());
-    client.write_all(&PREFACE[..10]).await.expect("takes it");
-    assert_eq!(client.read(&mut [0; 1]).await.expect("ends in order"), 0);
+    client.write_all(&PREFACE[..10]).await.expect("writes");
+    assert_eq!(client.read(&mut [0; 1]).await.expect("is closed"), 0);
 }
 
 #[tokio::test]
@@ -114,7 +114,7 @@ async fn a_silent_client_does_not_delay_the_drain() {
     let shutdown = Shutdown::default();
     serve_http2(server, &shutdown);
     shutdown.drain.cancel();
-    assert_eq!(client.read(&mut [0; 1]).await.expect("ends in order"), 0);
+    assert_eq!(client.read(&mut [0; 1]).await.expect("is closed"), 0);
 }
 
 #[tokio::test(start_paused = true)]
@@ -167,7 +167,7 @@ async fn a_client_that_reads_nothing_is_disconnected_even_if_goaway_cannot_be_wr
     let (mut client, server) = duplex(64);
     let server = TimedWrites::new(server, LIMIT, |_| ());
     let served = tokio::spawn(http2::serve(server, teapot(), options(), Shutdown::default()));
-    client.write_all(PREFACE).await.expect("takes it");
+    client.write_all(PREFACE).await.expect("writes");
     // Empty SETTINGS frames (RFC 9113, section 6.5), each of which must be acknowledged, until nothing more
     // can be written.
     let mut flood = Box::pin(async { while client.write_all(&[0, 0, 0, 4, 0, 0, 0, 0, 0]).await.is_ok() {} });

@@ -39,7 +39,11 @@ impl<S> TimedWrites<S> {
         Self { stream, limit, give_up, over: None }
     }
 
-    fn in_time<T>(&mut self, context: &mut Context<'_>, written: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
+    fn check_deadline<T>(
+        &mut self,
+        context: &mut Context<'_>,
+        written: Poll<io::Result<T>>,
+    ) -> Poll<io::Result<T>> {
         if written.is_ready() {
             return written;
         }
@@ -68,7 +72,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for TimedWrites<S> {
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
         let written = Pin::new(&mut self.stream).poll_write(context, bytes);
-        self.in_time(context, written)
+        self.check_deadline(context, written)
     }
 
     fn poll_write_vectored(
@@ -77,7 +81,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for TimedWrites<S> {
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let written = Pin::new(&mut self.stream).poll_write_vectored(context, slices);
-        self.in_time(context, written)
+        self.check_deadline(context, written)
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -89,12 +93,12 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for TimedWrites<S> {
         if flushed.is_ready() {
             self.over = None;
         }
-        self.in_time(context, flushed)
+        self.check_deadline(context, flushed)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         let shut = Pin::new(&mut self.stream).poll_shutdown(context);
-        self.in_time(context, shut)
+        self.check_deadline(context, shut)
     }
 }
 

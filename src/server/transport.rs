@@ -74,7 +74,7 @@ impl Transport {
         metrics: &Metrics,
         drain: &CancellationToken,
     ) -> Option<(Stream, Peer)> {
-        let socket = TimedWrites::new(TcpStream::from_std(socket).ok()?, self.write_timeout, forget);
+        let socket = TimedWrites::new(TcpStream::from_std(socket).ok()?, self.write_timeout, discard_unsent);
         let Some(tls) = self.tls.load_full() else {
             return Some((Either::Left(socket), Peer::at(address)));
         };
@@ -111,7 +111,7 @@ impl Transport {
 
 /// Makes the kernel discard unread data when the socket is closed. Otherwise it would keep the data for
 /// minutes.
-fn forget(socket: &TcpStream) {
+fn discard_unsent(socket: &TcpStream) {
     // On failure, the kernel keeps the data.
     let _ = socket.set_zero_linger();
 }

@@ -117,7 +117,7 @@ impl CallSampler {
             rpc.response.status_code = Empty,
             error.type = Empty,
         );
-        Some(under(span, parent))
+        Some(with_parent(span, parent))
     }
 
     /// The span of a REST call, if it is sampled.
@@ -140,7 +140,7 @@ impl CallSampler {
             http.response.status_code = Empty,
             error.type = Empty,
         );
-        Some(under(span, parent))
+        Some(with_parent(span, parent))
     }
 
     /// The parent context of a sampled call, which may be empty; `None` if the call is not sampled.
@@ -161,7 +161,7 @@ impl CallSampler {
     }
 }
 
-fn under(span: Span, parent: Context) -> Span {
+fn with_parent(span: Span, parent: Context) -> Span {
     if parent.span().span_context().is_valid() {
         // Fails only if no layer exports spans, and then the parent is not needed.
         let _ = span.set_parent(parent);

@@ -34,7 +34,7 @@ pub struct Validity {
 /// A certificate with its private key, and the client certificates to accept.
 #[derive(Clone)]
 pub struct ServerTls {
-    shown: Arc<CertifiedKey>,
+    own: Arc<CertifiedKey>,
     clients: Option<Arc<dyn ClientCertVerifier>>,
     validity: Validity,
 }
@@ -74,9 +74,9 @@ impl ServerTls {
                 return Err(wrong.into_iter().flatten().collect());
             }
         };
-        let shown = CertifiedKey::new(chain, key);
-        match shown.keys_match() {
-            Ok(()) => Ok(Self { shown: Arc::new(shown), clients: None, validity }),
+        let own = CertifiedKey::new(chain, key);
+        match own.keys_match() {
+            Ok(()) => Ok(Self { own: Arc::new(own), clients: None, validity }),
             Err(rustls::Error::InconsistentKeys(_)) => Err(vec![Key(
                 "does not belong to the certificate: it must be the key of the first certificate in the certificate file"
                     .to_owned(),
@@ -90,7 +90,7 @@ impl ServerTls {
     ///
     /// # Errors
     /// If the bundle is invalid. The text continues a sentence that starts with its path.
-    pub(crate) fn asking_clients(self, client_ca: &str, required: bool) -> Result<Self, String> {
+    pub(crate) fn with_client_ca(self, client_ca: &str, required: bool) -> Result<Self, String> {
         let roots = pem::roots(client_ca)?;
         let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider());
         let verifier = if required { verifier } else { verifier.allow_unauthenticated() };
@@ -101,7 +101,7 @@ impl ServerTls {
     /// The server's own certificate.
     #[must_use]
     pub(crate) fn certificate(&self) -> &[u8] {
-        self.shown.cert.first().map_or(&[], |certificate| certificate)
+        self.own.cert.first().map_or(&[], |certificate| certificate)
     }
 
     /// The validity period of the server's own certificate.
@@ -125,8 +125,8 @@ impl ServerTls {
             Some(clients) => versions.with_client_cert_verifier(Arc::clone(clients)),
             None => versions.with_no_client_auth(),
         };
-        let shown = SingleCertAndKey::from(Arc::clone(&self.shown));
-        let mut config = verified.with_cert_resolver(Arc::new(shown));
+        let own = SingleCertAndKey::from(Arc::clone(&self.own));
+        let mut config = verified.with_cert_resolver(Arc::new(own));
         config.alpn_protocols = vec![alpn.to_vec()];
         if self.clients.is_some() {
             // A resumed session would accept a client certificate after its expiry.

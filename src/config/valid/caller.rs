@@ -288,7 +288,7 @@ fn known_requestor(
 ) -> Result<RequestorId, Violation> {
     let requestor = RequestorId::parse(field, text)?;
     let mut meant = environments.iter().filter(|(name, _)| named.is_empty() || named.contains(name));
-    if meant.any(|(_, environment)| environment.takes(&requestor)) {
+    if meant.any(|(_, environment)| environment.accepts(&requestor)) {
         return Ok(requestor);
     }
     let text = format!(

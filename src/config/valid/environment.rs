@@ -157,7 +157,7 @@ impl Environments {
         let requestor = RequestorId::parse(requestor_field, requestor.1);
         match (environment, requestor) {
             (Ok((environment, policy)), Ok(requestor)) => {
-                if policy.takes(&requestor) {
+                if policy.accepts(&requestor) {
                     Ok(Place { environment: environment.clone(), requestor })
                 } else {
                     Err(vec![Violation::new(
@@ -211,7 +211,7 @@ impl Environments {
 impl ValidEnvironment {
     /// Whether this environment accepts codes and trials of the requestor.
     #[must_use]
-    pub fn takes(&self, requestor: &RequestorId) -> bool {
+    pub fn accepts(&self, requestor: &RequestorId) -> bool {
         self.requestors.is_empty() || self.requestors.contains_key(requestor)
     }
 

@@ -83,8 +83,8 @@ fn on(key: &str, tls: &Tls, files: &Files) -> Result<ServerTls, Vec<Violation>> 
     let roots = violations.take(content(&field, path, "the CAs of the clients' certificates", files));
     let required = tls.client_certificate() == ClientCertificate::Required;
     let whole = own.zip(roots).and_then(|(own, roots)| {
-        let asking = own.asking_clients(roots, required);
-        violations.take(asking.map_err(|text| wrong_file(&field, path, &text)))
+        let verifying = own.with_client_ca(roots, required);
+        violations.take(verifying.map_err(|text| wrong_file(&field, path, &text)))
     });
     // What is missing has been noted.
     violations.none_or(whole)?.ok_or_else(Vec::new)

@@ -55,19 +55,19 @@ async fn a_connection_has_the_names_of_the_client_certificate() {
     let ca = params.self_signed(&ca_key).expect("signs").pem();
     let own = CertificateParams::new(vec!["tv.example.com".to_owned()]).expect("a name");
     let own = own.signed_by(&client_key, &Issuer::new(params, ca_key)).expect("signs");
-    let tls = ServerTls::new(&certificate, &key).expect("belong together");
-    let listener = listener_with(&tls.asking_clients(&ca, false).expect("asks"));
+    let tls = ServerTls::new(&certificate, &key).expect("the key matches");
+    let listener = listener_with(&tls.with_client_ca(&ca, false).expect("valid"));
     let (own_pem, own_key) = (own.pem(), client_key.serialize_pem());
     for shown in [None, Some((own_pem.as_str(), own_key.as_str()))] {
         let (client, server, address) = connected().await;
-        let config = client_config(ServerTrust::Itself(&certificate), shown).expect("is right");
+        let config = client_config(ServerTrust::Itself(&certificate), shown).expect("valid");
         let name = ServerName::try_from("localhost").expect("a name");
         let connector = TlsConnector::from(Arc::new(config));
         let (metrics, drain) = (metrics(), CancellationToken::new());
         let (opened, stream) =
             tokio::join!(listener.open(server, address, &metrics, &drain), connector.connect(name, client));
-        let (_, peer) = opened.expect("shakes hands");
-        stream.expect("shakes hands");
+        let (_, peer) = opened.expect("the handshake succeeds");
+        stream.expect("the handshake succeeds");
         let name = SubjectAltName::Dns("tv.example.com".into());
         let expected = shown.map(|_| Credential::Certificate([name].into()));
         assert_eq!((peer.address, peer.credential.as_deref()), (address, expected.as_ref()));
@@ -77,7 +77,7 @@ async fn a_connection_has_the_names_of_the_client_certificate() {
 #[tokio::test(start_paused = true)]
 async fn a_handshake_that_times_out_is_counted() {
     let (certificate, key) = identity();
-    let listener = listener_with(&ServerTls::new(&certificate, &key).expect("belong together"));
+    let listener = listener_with(&ServerTls::new(&certificate, &key).expect("the key matches"));
     let (mut client, server, address) = connected().await;
     client.write_all(&[0x16, 0x03, 0x01]).await.expect("writes");
     let (metrics, drain) = (metrics(), CancellationToken::new());
@@ -91,7 +91,7 @@ async fn a_handshake_that_times_out_is_counted() {
 #[tokio::test]
 async fn a_handshake_does_not_delay_the_drain() {
     let (certificate, key) = identity();
-    let listener = listener_with(&ServerTls::new(&certificate, &key).expect("belong together"));
+    let listener = listener_with(&ServerTls::new(&certificate, &key).expect("the key matches"));
     let (_client, server, address) = connected().await;
     let (metrics, drain) = (metrics(), CancellationToken::new());
     drain.cancel();
@@ -101,11 +101,11 @@ async fn a_handshake_does_not_delay_the_drain() {
 #[tokio::test]
 async fn sessions_are_resumed_only_without_client_certificates() {
     let (certificate, key) = identity();
-    let without = ServerTls::new(&certificate, &key).expect("belong together");
-    let asking = without.clone().asking_clients(&certificate, false).expect("asks");
+    let without = ServerTls::new(&certificate, &key).expect("the key matches");
+    let asking = without.clone().with_client_ca(&certificate, false).expect("valid");
     for (tls, resumed) in [(without, true), (asking, false)] {
         let listener = listener_with(&tls);
-        let config = Arc::new(client_config(ServerTrust::Itself(&certificate), None).expect("is right"));
+        let config = Arc::new(client_config(ServerTrust::Itself(&certificate), None).expect("valid"));
         let mut kinds = Vec::new();
         for _ in 0..2 {
             let (client, server, address) = connected().await;
@@ -116,7 +116,8 @@ async fn sessions_are_resumed_only_without_client_certificates() {
                 listener.open(server, address, &metrics, &drain),
                 connector.connect(name, client)
             );
-            let (mut opened, mut stream) = (opened.expect("shakes hands").0, stream.expect("shakes hands"));
+            let (mut opened, mut stream) =
+                (opened.expect("the handshake succeeds").0, stream.expect("the handshake succeeds"));
             // Session tickets arrive with the first byte after the handshake.
             opened.write_all(b"x").await.expect("writes");
             opened.flush().await.expect("writes");
@@ -131,16 +132,17 @@ async fn sessions_are_resumed_only_without_client_certificates() {
 #[tokio::test]
 async fn a_client_that_reads_nothing_times_out_over_tls_too() {
     let (certificate, key) = identity();
-    let tls = ServerTls::new(&certificate, &key).expect("belong together");
+    let tls = ServerTls::new(&certificate, &key).expect("the key matches");
     let listener = listener_timed(&tls, Duration::from_millis(100));
-    let config = Arc::new(client_config(ServerTrust::Itself(&certificate), None).expect("is right"));
+    let config = Arc::new(client_config(ServerTrust::Itself(&certificate), None).expect("valid"));
     let name = ServerName::try_from("localhost").expect("a name");
     let connector = TlsConnector::from(config);
     let (client, server, address) = connected().await;
     let (metrics, drain) = (metrics(), CancellationToken::new());
     let (opened, stream) =
         tokio::join!(listener.open(server, address, &metrics, &drain), connector.connect(name, client));
-    let (mut opened, mut stream) = (opened.expect("shakes hands").0, stream.expect("shakes hands"));
+    let (mut opened, mut stream) =
+        (opened.expect("the handshake succeeds").0, stream.expect("the handshake succeeds"));
     let much = vec![0; 64 * 1024 * 1024];
     let error = opened.write_all(&much).await.expect_err("the client takes nothing");
     assert_eq!(error.kind(), io::ErrorKind::TimedOut);

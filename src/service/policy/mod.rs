@@ -128,7 +128,7 @@ impl Policy {
         let others = self
             .environments
             .iter()
-            .filter(|(name, environment)| **name != key.environment && environment.takes(&key.requestor));
+            .filter(|(name, environment)| **name != key.environment && environment.accepts(&key.requestor));
         others.map(|(name, _)| name.clone()).collect()
     }
 

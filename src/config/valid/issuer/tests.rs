@@ -74,7 +74,7 @@ fn unusable_key_sets_are_reported_with_their_entry_and_file() {
             "grpc.jwt[4].jwks: many has 65 keys; at most 64 are allowed",
         ],
     );
-    let issuers = issuers(&[entry("right", "")], &files).expect("is right");
+    let issuers = issuers(&[entry("right", "")], &files).expect("valid");
     assert!(matches!(&issuers[0].keys, IssuerKeys::Read(set) if set.len() == 2), "{issuers:?}");
 }
 

@@ -11,7 +11,7 @@ struct IssuedCertificate {
     ca: String,
 }
 
-fn made() -> IssuedCertificate {
+fn issue() -> IssuedCertificate {
     let key = || KeyPair::generate().expect("a key");
     let mut ca_params = CertificateParams::new(Vec::new()).expect("no names");
     ca_params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -38,7 +38,7 @@ fn reported(text: &str, files: &[(&str, &str)]) -> Vec<(String, String)> {
 
 #[test]
 fn a_certificate_enables_tls_and_a_ca_requests_client_certificates() {
-    let IssuedCertificate { certificate, key, ca } = made();
+    let IssuedCertificate { certificate, key, ca } = issue();
     let files = [("c", certificate.as_str()), ("k", &key), ("a", &ca)];
     for (text, on) in [
         ("certificate = \"c\"\nkey = \"k\"", true),
@@ -60,8 +60,8 @@ fn a_certificate_enables_tls_and_a_ca_requests_client_certificates() {
 
 #[test]
 fn file_errors_name_the_key_the_path_and_the_remedy() {
-    let IssuedCertificate { certificate, key, ca } = made();
-    let other = made();
+    let IssuedCertificate { certificate, key, ca } = issue();
+    let other = issue();
     let encrypted = "-----BEGIN ENCRYPTED PRIVATE KEY-----\nMA==\n-----END ENCRYPTED PRIVATE KEY-----\n";
     let older =
         "-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\n\nMA==\n-----END RSA PRIVATE KEY-----\n";
@@ -96,7 +96,7 @@ fn file_errors_name_the_key_the_path_and_the_remedy() {
 
 #[test]
 fn conflicting_keys_are_reported() {
-    let IssuedCertificate { certificate, key, .. } = made();
+    let IssuedCertificate { certificate, key, .. } = issue();
     let files = [("c", certificate.as_str()), ("k", &key)];
     for (text, field, part) in [
         ("certificate = \"c\"", "key", "is required"),
