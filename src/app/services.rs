@@ -16,7 +16,7 @@ use crate::{
     auth::SealedLedger,
     backend::{
         LocalBackend, LocalDependencies,
-        upstream::{ShadowedCodes, UpstreamDependencies, end_leases},
+        upstream::{ShadowedCodes, UpstreamDependencies, release_leases},
     },
     config::{Auth, Grpc, ValidConfig, read_key_ring},
     domain::{
@@ -89,7 +89,7 @@ impl Services {
         }
         if open.is_exclusive() {
             // The process that owned these leases has stopped.
-            end_leases(&*store.ledger).await?;
+            release_leases(&*store.ledger).await?;
         }
         let secrets = open_secrets(valid, &store, &randomness).await?;
         let following = (!open.is_exclusive()).then(|| {

@@ -152,9 +152,9 @@ impl RestCall {
             return Ok(());
         }
         let is_gzip = is_gzip(&self.head.headers)?;
-        let said = self.head.headers.get(CONTENT_LENGTH);
-        let said = said.and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
-        if said.is_some_and(|length| length > limit) {
+        let declared = self.head.headers.get(CONTENT_LENGTH);
+        let declared = declared.and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
+        if declared.is_some_and(|length| length > limit) {
             return Err(Failure::BodyTooLarge(limit));
         }
         let collected = self.deadline.limit(whole(Limited::new(body, limit))).await;

@@ -98,12 +98,12 @@ fn reset_query(input: &[u8]) {
     let application = application(&parameters, &mut violations);
     assert!(application.app_id.len() + application.device_user.len() <= query.len());
     for (name, target) in targets {
-        let mut said =
+        let mut sent =
             form_urlencoded::parse(query.as_bytes()).filter(|(key, _)| key == name).map(|pair| pair.1);
         if violations.is_empty() && target == Some(ResetTarget::All) {
-            let said = (said.next(), said.next());
+            let sent = (sent.next(), sent.next());
             assert!(
-                matches!(&said, (None, None)) || (said.0.as_deref(), said.1) == (Some(ALL), None),
+                matches!(&sent, (None, None)) || (sent.0.as_deref(), sent.1) == (Some(ALL), None),
                 "{query}"
             );
         }

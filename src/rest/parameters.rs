@@ -128,8 +128,8 @@ impl<'a> Parameters<'a> {
 
 /// Reports whether the body is declared as a form. `None` without a content type.
 pub(super) fn is_form(headers: &HeaderMap) -> Option<bool> {
-    let said = headers.get(CONTENT_TYPE)?.to_str().unwrap_or_default();
-    let media_type = said.split(';').next().unwrap_or_default().trim();
+    let declared = headers.get(CONTENT_TYPE)?.to_str().unwrap_or_default();
+    let media_type = declared.split(';').next().unwrap_or_default().trim();
     Some(media_type.eq_ignore_ascii_case(FORM))
 }
 

@@ -83,9 +83,9 @@ pub(super) fn target(
     violations: &mut Violations,
     parse: impl FnOnce(&str, &mut Violations) -> Option<ResetTarget>,
 ) -> Option<ResetTarget> {
-    let noted = violations.count();
+    let count_before = violations.count();
     match parameters.get(name, violations) {
-        None if violations.count() > noted => None,
+        None if violations.count() > count_before => None,
         None | Some(ALL) => Some(ResetTarget::All),
         Some(text) if text.trim().is_empty() || is_all(text) => {
             violations.add(name, "must be an id; to reset every trial, omit it, or write all in lower case");
@@ -102,9 +102,9 @@ fn place(
     violations: &mut Violations,
 ) -> Option<TempPassPlace> {
     let mut required = |name| {
-        let noted = violations.count();
+        let count_before = violations.count();
         let text = parameters.filled(name, violations);
-        if text.is_none() && violations.count() == noted {
+        if text.is_none() && violations.count() == count_before {
             violations.add("", format!("Required '{name}' is not present"));
         }
         text

@@ -37,12 +37,12 @@ pub(super) async fn unnamed_requestor(
 ) -> Result<(Option<String>, Body), Failure> {
     let (form, body) = form(head, body).await?;
     let query = head.uri.query().unwrap_or_default();
-    let said = |name: &str| {
+    let parameter = |name: &str| {
         let pairs = form_urlencoded::parse(query.as_bytes()).chain(form_urlencoded::parse(&form));
         let named = pairs.filter(|(key, value)| key == name && !value.is_empty());
         named.map(|(_, value)| value.into_owned()).next()
     };
-    if let Some(named) = said("requestor").or_else(|| said("requestor_id")) {
+    if let Some(named) = parameter("requestor").or_else(|| parameter("requestor_id")) {
         return Ok((Some(named), body));
     }
     let carrier = Carrier::Headers(&head.headers);
@@ -53,9 +53,9 @@ pub(super) async fn unnamed_requestor(
     if let Some(only) = identity.caller.only_requestor() {
         return Ok((Some(only.to_string()), body));
     }
-    let id = said("deviceId").and_then(|text| DeviceId::parse("deviceId", &text).ok());
+    let id = parameter("deviceId").and_then(|text| DeviceId::parse("deviceId", &text).ok());
     let Some(id) = id else { return Ok((None, body)) };
-    let part = |name| said(name).unwrap_or_default();
+    let part = |name| parameter(name).unwrap_or_default();
     let id = id.scoped(&part("appId"), &part("deviceUser"));
     let last = face.entitlement.requestor_of(environment, &id).await?;
     Ok((last.map(|requestor| requestor.to_string()), body))
@@ -63,12 +63,13 @@ pub(super) async fn unnamed_requestor(
 
 /// Reads the form. Returns it with the unchanged body.
 async fn form(head: &request::Parts, body: Body) -> Result<(Bytes, Body), Failure> {
-    let said = head.headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
+    let length =
+        head.headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
     let is_read = head.method == Method::POST
         && is_form(&head.headers) == Some(true)
         && !head.headers.contains_key(CONTENT_ENCODING)
         && !body.is_end_stream()
-        && said.is_none_or(|length| length <= FORM_MAX);
+        && length.is_none_or(|length| length <= FORM_MAX);
     if !is_read {
         return Ok((Bytes::new(), body));
     }

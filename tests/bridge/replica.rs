@@ -7,7 +7,7 @@ use futures_util::{
     future::{Either, join, select},
 };
 use passbridge::{
-    backend::upstream::{Upstream, end_leases},
+    backend::upstream::{Upstream, release_leases},
     config::{BackendKind, Config},
     domain::{
         call::CallContext,
@@ -115,7 +115,7 @@ async fn an_unreadable_lease_is_awaited_before_a_token_is_requested() {
 #[tokio::test]
 async fn an_unreadable_lease_is_removed_by_a_server_with_exclusive_access_to_the_store() {
     let shared = Shared::with_unreadable_lease().await;
-    end_leases(&*shared.replicas.store.ledger).await.expect("succeeds");
+    release_leases(&*shared.replicas.store.ledger).await.expect("succeeds");
     let backend = shared.upstream().backends().v1;
     backend
         .codes()

@@ -26,7 +26,7 @@ pub(super) struct ClientChange {
     key: LedgerKey,
     present: UpstreamClient,
     ledger: Arc<dyn Ledger>,
-    is_kept: AtomicBool,
+    is_stored: AtomicBool,
 }
 
 impl ClientChange {
@@ -41,14 +41,14 @@ impl ClientChange {
             key: LedgerKey { kind: LedgerKind::UpstreamClientMode, name },
             present: options.client,
             ledger: Arc::clone(&parts.ledger),
-            is_kept: AtomicBool::new(false),
+            is_stored: AtomicBool::new(false),
         }
     }
 
     /// Logs a warning if logins were made with another setting: at each start, until a login is made with the present one.
     pub(super) async fn warn(&self) {
         let environment = &self.environment;
-        match (self.former().await, self.present) {
+        match (self.stored().await, self.present) {
             (Ok(Some(UpstreamClient::PerDevice)), UpstreamClient::Shared) => tracing::warn!(%environment,
                 "upstream_client has changed to shared, every viewer of the environment must log in again unless the change is \
                  reverted"
@@ -64,11 +64,11 @@ impl ClientChange {
 
     /// Records that a login starts with the present setting.
     pub(super) async fn record_login(&self) {
-        if self.is_kept.load(Ordering::Relaxed) {
+        if self.is_stored.load(Ordering::Relaxed) {
             return;
         }
-        match self.keep().await {
-            Ok(()) => self.is_kept.store(true, Ordering::Relaxed),
+        match self.store().await {
+            Ok(()) => self.is_stored.store(true, Ordering::Relaxed),
             // The next login tries again.
             Err(error) => {
                 tracing::debug!(error = %error.operator_message(), "cannot store upstream_client")
@@ -76,12 +76,12 @@ impl ClientChange {
         }
     }
 
-    async fn former(&self) -> Result<Option<UpstreamClient>> {
+    async fn stored(&self) -> Result<Option<UpstreamClient>> {
         let Some(entry) = self.ledger.get(&self.key).await? else { return Ok(None) };
         Ok(Some(decode(&entry.value)?))
     }
 
-    async fn keep(&self) -> Result<()> {
+    async fn store(&self) -> Result<()> {
         let value = encode(self.present)?;
         let before = self.ledger.get(&self.key).await?.map(|entry| entry.value);
         if before.as_ref() != Some(&value) {
@@ -135,11 +135,11 @@ mod tests {
         let store = EmbeddedStore::open(EmbeddedOptions { free_space_reserve: 0, ..options }).expect("opens");
         let ledger = store.ports().ledger;
         let started = |present| ClientChange {
-            environment: EnvironmentName::parse("environment", "live").expect("is one"),
+            environment: EnvironmentName::parse("environment", "live").expect("valid"),
             key: LedgerKey { kind: LedgerKind::UpstreamClientMode, name: b"live".to_vec() },
             present,
             ledger: Arc::clone(&ledger),
-            is_kept: AtomicBool::new(false),
+            is_stored: AtomicBool::new(false),
         };
         let log = CapturedLog::of_this_thread();
         let warned = |of: &str| log.text().matches(of).count();

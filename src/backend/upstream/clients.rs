@@ -57,7 +57,7 @@ fn number_of_this_thread() -> usize {
 
 fn client(options: &UpstreamOptions) -> reqwest::Result<Client> {
     client_for(&[&options.url, &options.reset_url])
-        // Shorter than the timeout of the call, so that a call that was not sent can be told from one that was.
+        // Shorter than the timeout of the call, to distinguish a call that was not sent from one that was.
         .connect_timeout(options.timeout / 2)
         .pool_max_idle_per_host(options.connections.div_ceil(2))
         .build()

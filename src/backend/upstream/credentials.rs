@@ -62,7 +62,7 @@ impl fmt::Debug for RegisteredStatement {
 pub(super) struct ClientCredentials {
     pub client_id: String,
     pub client_secret: SecretText,
-    /// The time of the registration. It tells credentials that never worked from those that no longer work.
+    /// The time of the registration. It distinguishes credentials that never worked from those that no longer work.
     pub registered: Timestamp,
 }
 
@@ -147,9 +147,11 @@ impl CredentialVault {
     }
 
     pub(super) async fn credentials(&self) -> Result<Option<StoredCredentials>> {
-        let Some(kept) = self.secrets.get(self.kinds.credentials, &self.name).await? else { return Ok(None) };
-        let credentials = readable(self.kinds.credentials, kept.opened, decode_credentials);
-        Ok(credentials.map(|credentials| StoredCredentials { credentials, sealed: kept.sealed }))
+        let Some(stored) = self.secrets.get(self.kinds.credentials, &self.name).await? else {
+            return Ok(None);
+        };
+        let credentials = readable(self.kinds.credentials, stored.opened, decode_credentials);
+        Ok(credentials.map(|credentials| StoredCredentials { credentials, sealed: stored.sealed }))
     }
 
     /// Replaces the credentials `before` with new ones. Returns the credentials that are stored now, which are another replica's
@@ -157,14 +159,14 @@ impl CredentialVault {
     ///
     /// # Errors
     /// The store fails.
-    pub(super) async fn keep_credentials(
+    pub(super) async fn store_credentials(
         &self,
         before: Option<&StoredCredentials>,
         credentials: &ClientCredentials,
     ) -> Result<StoredCredentials> {
         let (secrets, name) = (&self.secrets, &self.name);
         let secret = encode_credentials(credentials)?;
-        let mut sealed = before.map(|kept| kept.sealed.clone());
+        let mut sealed = before.map(|stored| stored.sealed.clone());
         loop {
             if let Some(sealed) =
                 secrets.swap(self.kinds.credentials, name, sealed.as_deref(), &secret, None).await?
@@ -176,25 +178,25 @@ impl CredentialVault {
                 Some(same) if before.is_some_and(|before| before.credentials == same.credentials) => {
                     Some(same.sealed)
                 }
-                Some(theirs) => return Ok(theirs),
+                Some(others) => return Ok(others),
                 // Absent or unreadable.
-                None => secrets.get(self.kinds.credentials, name).await?.map(|kept| kept.sealed),
+                None => secrets.get(self.kinds.credentials, name).await?.map(|stored| stored.sealed),
             };
         }
     }
 
     pub(super) async fn token(&self) -> Result<Option<ProviderToken>> {
-        let Some(kept) = self.secrets.get(self.kinds.token, &self.name).await? else { return Ok(None) };
-        Ok(readable(self.kinds.token, kept.opened, |bytes| decode_token(bytes, &*self.clock)))
+        let Some(stored) = self.secrets.get(self.kinds.token, &self.name).await? else { return Ok(None) };
+        Ok(readable(self.kinds.token, stored.opened, |bytes| decode_token(bytes, &*self.clock)))
     }
 
-    pub(super) async fn keep_token(&self, token: &ProviderToken) -> Result<()> {
+    pub(super) async fn store_token(&self, token: &ProviderToken) -> Result<()> {
         let clock = &*self.clock;
         let end = clock.moment_of(token.received) + Duration::from_secs(token.expires_in);
         let secret = encode_token(token, clock)?;
         loop {
             let before = self.secrets.get(self.kinds.token, &self.name).await?;
-            let before = before.as_ref().map(|kept| kept.sealed.as_slice());
+            let before = before.as_ref().map(|stored| stored.sealed.as_slice());
             if self.secrets.swap(self.kinds.token, &self.name, before, &secret, Some(end)).await?.is_some() {
                 return Ok(());
             }

@@ -57,7 +57,7 @@ impl DeviceClients {
     /// Returns the token source of a device that has a client. Lookups of devices without one do not evict cached clients.
     async fn known(&self, device: &DeviceId) -> Result<Option<TokenSource>> {
         let tokens = self.devices.get(&digest(device)).unwrap_or_else(|| self.create(device));
-        let is_known = tokens.are_of_known_client().await?;
+        let is_known = tokens.has_client().await?;
         Ok(is_known.then(|| self.cached(device)))
     }
 

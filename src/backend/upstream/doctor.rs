@@ -96,12 +96,13 @@ impl UpstreamDoctor {
 
     fn clock(&self, answer: &ProviderResponse) -> Finding {
         let now = self.0.inner.parts.clock.now();
-        let theirs = answer.date().and_then(|text| jiff::fmt::rfc2822::parse(text).ok());
-        let theirs = theirs.and_then(|date| u64::try_from(date.timestamp().as_millisecond()).ok());
-        let Some(theirs) = theirs.map(Timestamp::from_millis) else {
+        let provider_time = answer.date().and_then(|text| jiff::fmt::rfc2822::parse(text).ok());
+        let provider_time =
+            provider_time.and_then(|date| u64::try_from(date.timestamp().as_millisecond()).ok());
+        let Some(provider_time) = provider_time.map(Timestamp::from_millis) else {
             return fine("clock", "the response has no Date header to compare with".to_owned());
         };
-        let skew = now.since(theirs).max(theirs.since(now));
+        let skew = now.since(provider_time).max(provider_time.since(now));
         if skew < SKEW {
             return fine("clock", format!("the clocks differ by less than {} s", skew.as_secs() + 1));
         }
@@ -263,15 +264,15 @@ fn failed(step: &str, error: &Error) -> Finding {
     let causes = probable_causes(error);
     let causes =
         causes.into_iter().map(|cause| (cause.cause.into_owned(), cause.remedy.to_owned())).collect();
-    let said = error.upstream_answer().map(said).unwrap_or_default();
-    let seen = format!("{}{said}", error.operator_message());
+    let details = error.upstream_answer().map(details_text).unwrap_or_default();
+    let seen = format!("{}{details}", error.operator_message());
     Finding { step: step.to_owned(), condition: FindingStatus::Broken, seen, causes }
 }
 
-fn said(answer: &UpstreamAnswer) -> String {
+fn details_text(answer: &UpstreamAnswer) -> String {
     let status = answer.status.map(|status| format!("status {status}"));
     let code = answer.code.as_ref().map(|code| format!("code {code}"));
     let trace = answer.trace.as_ref().map(|trace| format!("trace {trace}"));
-    let said: Vec<_> = [status, code, trace].into_iter().flatten().collect();
-    if said.is_empty() { String::new() } else { format!(" ({})", said.join(", ")) }
+    let details: Vec<_> = [status, code, trace].into_iter().flatten().collect();
+    if details.is_empty() { String::new() } else { format!(" ({})", details.join(", ")) }
 }

@@ -25,13 +25,13 @@ const WRONG_PROVIDER: &str = "invalid_access_token_service_provider";
 const DEFAULT_RETRY_AFTER: Duration = Duration::from_secs(1);
 
 /// Reads status, code and trace of an error response.
-pub(super) fn said(answer: &ProviderResponse) -> UpstreamAnswer {
+pub(super) fn error_details(answer: &ProviderResponse) -> UpstreamAnswer {
     let body: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
-    said_in(answer.status.as_u16(), &body)
+    error_details_in(answer.status.as_u16(), &body)
 }
 
 /// Reads the same of an error that is a part of a response.
-pub(super) fn said_in(status: u16, body: &Value) -> UpstreamAnswer {
+pub(super) fn error_details_in(status: u16, body: &Value) -> UpstreamAnswer {
     let field =
         |key: &str| text(body, key).map(|text| plain(&text, CODE_MAX)).filter(|text| !text.is_empty());
     UpstreamAnswer { status: Some(status), code: field("code"), trace: field("trace") }
@@ -39,43 +39,45 @@ pub(super) fn said_in(status: u16, body: &Value) -> UpstreamAnswer {
 
 /// Reports whether the response rejects the access token, so that another token may work.
 pub(super) fn refuses_token(answer: &ProviderResponse) -> bool {
-    answer.status == StatusCode::UNAUTHORIZED && said(answer).code.as_deref() != Some(WRONG_PROVIDER)
+    answer.status == StatusCode::UNAUTHORIZED && error_details(answer).code.as_deref() != Some(WRONG_PROVIDER)
 }
 
 /// Reports whether the response rejects the client, whatever its token.
 pub(super) fn refuses_client(answer: &ProviderResponse) -> bool {
-    answer.status.is_client_error() && meaning(&said(answer)) == Some(UpstreamErrorMeaning::Token)
+    answer.status.is_client_error() && meaning(&error_details(answer)) == Some(UpstreamErrorMeaning::Token)
 }
 
 /// Reports whether the response says that the code does not exist.
 pub(super) fn is_code_unknown(answer: &ProviderResponse) -> bool {
     answer.status == StatusCode::NOT_FOUND && !answer.is_html()
         || answer.status.is_client_error()
-            && meaning(&said(answer)) == Some(UpstreamErrorMeaning::CodeUnknown)
+            && meaning(&error_details(answer)) == Some(UpstreamErrorMeaning::CodeUnknown)
 }
 
 /// Returns the error for an error response.
 pub(super) fn refusal(answer: &ProviderResponse, was_fast: bool) -> Error {
-    let said = said(answer);
+    let details = error_details(answer);
     // The body's status may differ from the HTTP status, and is more precise.
     let inner = serde_json::from_slice::<Value>(&answer.body).ok().and_then(|body| number(&body, "status"));
-    match meaning(&said) {
+    match meaning(&details) {
         // Regardless of the status: a server error forbids nothing.
-        Some(UpstreamErrorMeaning::Breakdown) => by_meaning(UpstreamErrorMeaning::Breakdown, said, was_fast),
+        Some(UpstreamErrorMeaning::Breakdown) => {
+            by_meaning(UpstreamErrorMeaning::Breakdown, details, was_fast)
+        }
         // Before token errors: new credentials would not help.
-        _ if answer.status == StatusCode::FORBIDDEN => by_status(answer, inner, said, was_fast),
-        Some(UpstreamErrorMeaning::Configuration) | None => by_status(answer, inner, said, was_fast),
-        Some(meaning) => by_meaning(meaning, said, was_fast),
+        _ if answer.status == StatusCode::FORBIDDEN => by_status(answer, inner, details, was_fast),
+        Some(UpstreamErrorMeaning::Configuration) | None => by_status(answer, inner, details, was_fast),
+        Some(meaning) => by_meaning(meaning, details, was_fast),
     }
 }
 
 /// Returns the error for an error code inside a successful response.
-pub(super) fn refusal_by_code(said: UpstreamAnswer) -> Option<Error> {
-    Some(match meaning(&said)? {
+pub(super) fn refusal_by_code(details: UpstreamAnswer) -> Option<Error> {
+    Some(match meaning(&details)? {
         // The call was not about a code.
-        UpstreamErrorMeaning::CodeUnknown => Error::UpstreamForbidden { answer: said, was_fast: false },
+        UpstreamErrorMeaning::CodeUnknown => Error::UpstreamForbidden { answer: details, was_fast: false },
         UpstreamErrorMeaning::Configuration => return None,
-        meaning => by_meaning(meaning, said, false),
+        meaning => by_meaning(meaning, details, false),
     })
 }
 
@@ -91,41 +93,46 @@ pub(super) fn denial(error: &Error) -> Option<(RefusalReason, &UpstreamAnswer)> 
 }
 
 /// Returns the reason of a denial by its error code.
-pub(super) fn refusal_reason(said: &UpstreamAnswer) -> RefusalReason {
-    meaning(said).map_or(RefusalReason::Other, UpstreamErrorMeaning::refusal_reason)
+pub(super) fn refusal_reason(details: &UpstreamAnswer) -> RefusalReason {
+    meaning(details).map_or(RefusalReason::Other, UpstreamErrorMeaning::refusal_reason)
 }
 
-fn by_meaning(meaning: UpstreamErrorMeaning, said: UpstreamAnswer, was_fast: bool) -> Error {
+fn by_meaning(meaning: UpstreamErrorMeaning, details: UpstreamAnswer, was_fast: bool) -> Error {
     match meaning {
-        UpstreamErrorMeaning::Field(field) => Error::UpstreamRejected { field: Some(field), answer: said },
+        UpstreamErrorMeaning::Field(field) => Error::UpstreamRejected { field: Some(field), answer: details },
         UpstreamErrorMeaning::CodeUnknown => {
             Error::CodeNotFound(LookupClues { over_upstream: true, ..LookupClues::default() })
         }
-        UpstreamErrorMeaning::Token => Error::UpstreamCredentialsRefused { answer: said },
-        UpstreamErrorMeaning::Denied(_) => Error::UpstreamForbidden { answer: said, was_fast },
-        UpstreamErrorMeaning::Configuration => Error::UpstreamRejected { field: None, answer: said },
-        UpstreamErrorMeaning::Breakdown => broken("it reports a server error", said),
+        UpstreamErrorMeaning::Token => Error::UpstreamCredentialsRefused { answer: details },
+        UpstreamErrorMeaning::Denied(_) => Error::UpstreamForbidden { answer: details, was_fast },
+        UpstreamErrorMeaning::Configuration => Error::UpstreamRejected { field: None, answer: details },
+        UpstreamErrorMeaning::Breakdown => broken("it reports a server error", details),
     }
 }
 
-fn by_status(answer: &ProviderResponse, inner: Option<u64>, said: UpstreamAnswer, was_fast: bool) -> Error {
+fn by_status(
+    answer: &ProviderResponse,
+    inner: Option<u64>,
+    details: UpstreamAnswer,
+    was_fast: bool,
+) -> Error {
     let status = answer.status;
     match status.as_u16() {
-        429 => throttled(said, DEFAULT_RETRY_AFTER, was_fast),
+        429 => throttled(details, DEFAULT_RETRY_AFTER, was_fast),
         // The provider's gateway may answer too many fast requests with this page (reference, section 6).
-        403 if answer.is_html() => throttled(said, DEFAULT_RETRY_AFTER, was_fast),
-        403 => Error::UpstreamForbidden { answer: said, was_fast },
-        401 => Error::UpstreamCredentialsRefused { answer: said },
-        300..400 => broken("it responds with a redirect", said),
-        400..500 if inner.is_some_and(|inner| inner >= 500) => broken("it reports a server error", said),
-        400..500 => Error::UpstreamRejected { field: None, answer: said },
-        500.. => broken("it reports a server error", said),
-        _ => broken("its response has an unexpected status", said),
+        403 if answer.is_html() => throttled(details, DEFAULT_RETRY_AFTER, was_fast),
+        403 => Error::UpstreamForbidden { answer: details, was_fast },
+        401 => Error::UpstreamCredentialsRefused { answer: details },
+        300..400 => broken("it responds with a redirect", details),
+        400..500 if inner.is_some_and(|inner| inner >= 500) => broken("it reports a server error", details),
+        400..500 => Error::UpstreamRejected { field: None, answer: details },
+        500.. => broken("it reports a server error", details),
+        _ => broken("its response has an unexpected status", details),
     }
 }
 
-fn meaning(said: &UpstreamAnswer) -> Option<UpstreamErrorMeaning> {
-    upstream_code::meaning(said.code.as_deref()?)
+fn meaning(details: &UpstreamAnswer) -> Option<UpstreamErrorMeaning> {
+    upstream_code::meaning(details.code.as_deref()?)
 }
 
 /// Returns the error for a successful response with invalid content.

@@ -152,9 +152,9 @@ impl HttpClient {
     async fn settle(&self, call: &ProviderCall, attempt: Attempt) -> Result<ProviderResponse> {
         match attempt {
             Attempt::Answered(answer) if answer.status == StatusCode::TOO_MANY_REQUESTS => {
-                let said =
+                let answer_details =
                     UpstreamAnswer { status: Some(answer.status.as_u16()), ..UpstreamAnswer::default() };
-                Err(throttled(said, answer.retry_after(), self.was_fast(call.device).await))
+                Err(throttled(answer_details, answer.retry_after(), self.was_fast(call.device).await))
             }
             Attempt::Answered(answer) => Ok(answer),
             Attempt::NotSent(error) | Attempt::Unknown(error) | Attempt::Final(error) => Err(error),

@@ -52,7 +52,7 @@ pub use circuit::CircuitState;
 pub use credentials::RegisteredStatement;
 pub use options::{TokenParameters, UpstreamClient, UpstreamOptions};
 pub use shadow::ShadowedCodes;
-pub use token::end_leases;
+pub use token::release_leases;
 
 use crate::{
     auth::SealedLedger,

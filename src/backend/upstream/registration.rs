@@ -15,7 +15,7 @@ use super::{
         ClientCredentials, CredentialVault, EXPIRES_IN_DEFAULT, ProviderToken, RegisteredStatement,
         StoredCredentials,
     },
-    failure::{refusal, said, unavailable, unreadable},
+    failure::{error_details, refusal, unavailable, unreadable},
     http::HttpClient,
     json::{number, plain, text},
     pause::Pauses,
@@ -134,36 +134,36 @@ impl Registrar {
     /// Requests a token. With `as_new_client`, registers again first, because the provider refuses the previous client. `device` is
     /// the address on whose behalf a device's client calls.
     pub(super) async fn fetch(&self, as_new_client: bool, device: Option<Address>) -> Result<ProviderToken> {
-        let kept = match self.credentials().await? {
-            Some(kept) if as_new_client => self.register_again(kept, device).await?,
-            Some(kept) => kept,
+        let stored = match self.credentials().await? {
+            Some(stored) if as_new_client => self.register_again(stored, device).await?,
+            Some(stored) => stored,
             None => self.register(None, device).await?,
         };
-        let refused = match self.ask_for_token(&kept.credentials, device).await? {
-            Ok(token) => return self.keep(token).await,
+        let refused = match self.ask_for_token(&stored.credentials, device).await? {
+            Ok(token) => return self.store_token(token).await,
             Err(refused) => refused,
         };
-        let are_new = self.parts.clock.now().since(kept.credentials.registered) < NEW_CREDENTIALS;
+        let are_new = self.parts.clock.now().since(stored.credentials.registered) < NEW_CREDENTIALS;
         if refused.code.as_deref() != Some("invalid_client") || are_new {
             return Err(Error::UpstreamCredentialsRefused { answer: refused });
         }
         self.report_deleted();
-        let kept = self.register(Some(&kept), device).await?;
-        let token = self.ask_for_token(&kept.credentials, device).await?;
-        self.keep(token.map_err(|answer| Error::UpstreamCredentialsRefused { answer })?).await
+        let stored = self.register(Some(&stored), device).await?;
+        let token = self.ask_for_token(&stored.credentials, device).await?;
+        self.store_token(token.map_err(|answer| Error::UpstreamCredentialsRefused { answer })?).await
     }
 
     /// Returns the credentials, if there are any. Unsaved ones are stored first.
     async fn credentials(&self) -> Result<Option<StoredCredentials>> {
         let unsaved = self.unsaved.lock().unwrap_or_else(PoisonError::into_inner).clone();
         match unsaved {
-            Some(unsaved) => self.keep_credentials(&unsaved).await.map(Some),
+            Some(unsaved) => self.store_credentials(&unsaved).await.map(Some),
             None => self.vault.credentials().await,
         }
     }
 
-    async fn keep(&self, token: ProviderToken) -> Result<ProviderToken> {
-        self.vault.keep_token(&token).await?;
+    async fn store_token(&self, token: ProviderToken) -> Result<ProviderToken> {
+        self.vault.store_token(&token).await?;
         Ok(token)
     }
 
@@ -232,29 +232,29 @@ impl Registrar {
         };
         let unsaved = UnsavedCredentials { credentials, before: before.cloned() };
         *self.unsaved.lock().unwrap_or_else(PoisonError::into_inner) = Some(unsaved.clone());
-        let kept = self.keep_credentials(&unsaved).await?;
+        let stored = self.store_credentials(&unsaved).await?;
         if !self.vault.is_of_device() {
             tracing::info!(environment = %self.environment, "registered with the provider");
         }
-        Ok(kept)
+        Ok(stored)
     }
 
     /// Stores issued credentials, and returns the stored ones. If another replica has stored others in the meantime, those are used
     /// and ours discarded.
-    async fn keep_credentials(&self, unsaved: &UnsavedCredentials) -> Result<StoredCredentials> {
+    async fn store_credentials(&self, unsaved: &UnsavedCredentials) -> Result<StoredCredentials> {
         let mut pauses = STORE_RETRY_PAUSES.into_iter();
         loop {
             match (
-                self.vault.keep_credentials(unsaved.before.as_ref(), &unsaved.credentials).await,
+                self.vault.store_credentials(unsaved.before.as_ref(), &unsaved.credentials).await,
                 pauses.next(),
             ) {
-                (Ok(kept), _) => {
+                (Ok(stored), _) => {
                     *self.unsaved.lock().unwrap_or_else(PoisonError::into_inner) = None;
-                    if kept.credentials != unsaved.credentials {
+                    if stored.credentials != unsaved.credentials {
                         tracing::warn!(environment = %self.environment,
                             "another replica has registered in the meantime, using its credentials");
                     }
-                    return Ok(kept);
+                    return Ok(stored);
                 }
                 (Err(error), Some(pause)) => {
                     tracing::error!(environment = %self.environment, error = %error.operator_message(),
@@ -345,7 +345,7 @@ fn refused(answer: &ProviderResponse) -> Error {
     match text(&body, "error") {
         Some(code) if answer.status.is_client_error() => {
             let code = Some(plain(&code, CODE_MAX));
-            Error::UpstreamCredentialsRefused { answer: UpstreamAnswer { code, ..said(answer) } }
+            Error::UpstreamCredentialsRefused { answer: UpstreamAnswer { code, ..error_details(answer) } }
         }
         _ if answer.status.is_success() => unreadable(answer, "its response about credentials is not JSON"),
         _ => refusal(answer, false),

@@ -66,10 +66,10 @@ impl RegistrationRelay for Relay {
         if is_token && answer.status.is_success() {
             self.remember(&answer.body, received).await?;
         }
-        let theirs = [CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE];
-        let theirs =
-            theirs.into_iter().filter_map(|name| Some((name.clone(), answer.headers.get(name)?.clone())));
-        Ok(RelayedResponse { status: answer.status, headers: theirs.collect(), body: answer.body })
+        let headers = [CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE];
+        let headers =
+            headers.into_iter().filter_map(|name| Some((name.clone(), answer.headers.get(name)?.clone())));
+        Ok(RelayedResponse { status: answer.status, headers: headers.collect(), body: answer.body })
     }
 
     async fn has_issued(&self, token: &str) -> Result<bool> {
@@ -98,7 +98,7 @@ impl RegistrationRelay for Relay {
         if refused != Some(&token.access_token) {
             return Ok(token.access_token.clone());
         }
-        let other = tokens.instead_of(&token).await?;
+        let other = tokens.replacement_for(&token).await?;
         let other = other.ok_or_else(|| Error::UpstreamCredentialsRefused {
             answer: UpstreamAnswer {
                 status: Some(StatusCode::UNAUTHORIZED.as_u16()),

@@ -9,7 +9,7 @@ use super::{
     call::{ProviderCall, ProviderResponse},
     credentials::{ProviderToken, RegisteredStatement},
     device_clients::DeviceClients,
-    failure::{is_code_unknown, refusal, refuses_client, refuses_token, said},
+    failure::{error_details, is_code_unknown, refusal, refuses_client, refuses_token},
     http::HttpClient,
     token::TokenSource,
 };
@@ -104,11 +104,11 @@ impl UpstreamSession {
             return Ok((answer, token));
         }
         let refused = |call: &ProviderCall, answer: &ProviderResponse| {
-            let error = Error::UpstreamCredentialsRefused { answer: said(answer) };
+            let error = Error::UpstreamCredentialsRefused { answer: error_details(answer) };
             tokens.record_refused_new(&call.scope, &error);
             error
         };
-        let Some(token) = tokens.instead_of(&token).await? else { return Err(refused(call, &answer)) };
+        let Some(token) = tokens.replacement_for(&token).await? else { return Err(refused(call, &answer)) };
         let answer = self.send_with(context, call, token.access_token.reveal()).await?;
         if refuses_token(&answer) {
             return Err(refused(call, &answer));
@@ -146,12 +146,12 @@ impl UpstreamSession {
             return Ok(answer);
         }
         self.clock.sleep(pause).await;
-        let token = self.tokens.instead_of(&token).await?.unwrap_or(token);
+        let token = self.tokens.replacement_for(&token).await?.unwrap_or(token);
         let answer = self.send_with(context, &mut call, token.access_token.reveal()).await?;
         if answer.status != StatusCode::FORBIDDEN || answer.is_html() {
             return Ok(answer);
         }
-        match self.tokens.of_new_client(&token).await {
+        match self.tokens.get_for_new_client(&token).await {
             Ok(Some(token)) => self.send_with(context, &mut call, token.access_token.reveal()).await,
             // The 403 tells the caller more than the failure of the registration.
             Ok(None) | Err(_) => Ok(answer),

@@ -108,7 +108,7 @@ impl ShadowedCodes {
     ///
     /// # Errors
     /// The store fails. Only if the shadow is written before this returns.
-    pub async fn keep(&self, registration: &RegistrationCode) -> StoreResult<()> {
+    pub async fn add(&self, registration: &RegistrationCode) -> StoreResult<()> {
         let registration = Arc::new(registration.clone());
         if !self.unwritten.add(&registration) {
             return self.codes.adopt(&registration).await;

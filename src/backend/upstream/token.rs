@@ -129,7 +129,7 @@ impl TokenSource {
     }
 
     /// Reports whether the client is registered, as far as known here.
-    pub(super) async fn are_of_known_client(&self) -> Result<bool> {
+    pub(super) async fn has_client(&self) -> Result<bool> {
         Ok(self.inner.current.load().is_some() || self.inner.registrar.has_credentials().await?)
     }
 
@@ -157,7 +157,7 @@ impl TokenSource {
 
     /// Returns another token to replace a refused one. `None` if the refused one is itself such a new replacement, so that another one
     /// would not help.
-    pub(super) async fn instead_of(
+    pub(super) async fn replacement_for(
         &self,
         refused: &Arc<ProviderToken>,
     ) -> Result<Option<Arc<ProviderToken>>> {
@@ -174,7 +174,7 @@ impl TokenSource {
     }
 
     /// Returns a token of a new registration. `None` if there was one for this reason within a day.
-    pub(super) async fn of_new_client(
+    pub(super) async fn get_for_new_client(
         &self,
         refused: &Arc<ProviderToken>,
     ) -> Result<Option<Arc<ProviderToken>>> {
@@ -307,7 +307,7 @@ impl TokenSourceState {
 ///
 /// # Errors
 /// The store fails.
-pub async fn end_leases(ledger: &dyn Ledger) -> Result<()> {
+pub async fn release_leases(ledger: &dyn Ledger) -> Result<()> {
     let leases: Vec<_> = ledger.scan(LEASE_KIND).try_collect().await?;
     for (name, entry) in leases {
         let key = LedgerKey { kind: LEASE_KIND, name };

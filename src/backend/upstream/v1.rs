@@ -178,7 +178,7 @@ impl CodeBackend for V1Backend {
             None if request.asks_for_id => self.create(context, &request, DUMMY_DEVICE_ID).await?,
             None => self.create_without_id(context, request).await?,
         };
-        self.0.inner.parts.codes.keep(&registration).await?;
+        self.0.inner.parts.codes.add(&registration).await?;
         let registration = Box::new(registration);
         Ok(Issuance::Issued(IssuedCode { registration, warnings, is_kept: false }))
     }
@@ -186,13 +186,13 @@ impl CodeBackend for V1Backend {
     async fn read(&self, context: &CallContext, record: RegistrationCode) -> Result<CodePresence> {
         let (key, address) = (record.key(), record.upstream_address());
         // A single not-found response may be a fault, so it creates no tombstone.
-        let Some(theirs) = self.ask(context, &key, address).await? else { return Ok(CodePresence::Gone) };
-        if theirs.id == record.id {
-            let mvpd = theirs.mvpd.or(record.mvpd);
+        let Some(current) = self.ask(context, &key, address).await? else { return Ok(CodePresence::Gone) };
+        if current.id == record.id {
+            let mvpd = current.mvpd.or(record.mvpd);
             return Ok(CodePresence::Live(Box::new(RegistrationCode { mvpd, ..record })));
         }
         // The provider has reissued the code to another device.
-        let registration = Self::found(&key, theirs, None);
+        let registration = Self::found(&key, current, None);
         self.0.inner.parts.codes.adopt(&registration).await?;
         Ok(CodePresence::Live(Box::new(registration)))
     }
@@ -232,9 +232,9 @@ impl CodeBackend for V1Backend {
 
     async fn poll(&self, record: &RegistrationCode) -> Option<Result<UpstreamCodeStatus>> {
         let _permit = self.0.inner.polls.acquire().await;
-        let asked = self.ask(&CallContext::default(), &record.key(), record.upstream_address()).await;
-        Some(asked.map(|theirs| match theirs {
-            Some(theirs) if theirs.id == record.id => UpstreamCodeStatus::Pending,
+        let result = self.ask(&CallContext::default(), &record.key(), record.upstream_address()).await;
+        Some(result.map(|current| match current {
+            Some(current) if current.id == record.id => UpstreamCodeStatus::Pending,
             Some(_) => UpstreamCodeStatus::LoggedIn,
             None => UpstreamCodeStatus::Missing,
         }))

@@ -39,15 +39,15 @@ pub(super) async fn config(
 ) -> Response {
     // Clients of the older path read XML, whatever the extension.
     let is_older = request.uri().path().starts_with("/adobe-services/");
-    answer(face, request, Endpoint::Config, async |asked, mut violations| {
+    answer(face, request, Endpoint::Config, async |flow, mut violations| {
         let Path(requestor) =
             requestor.map_err(|_| Error::InvalidFields(vec![Violation::new("", "the path is not UTF-8")]))?;
         let (requestor, _) = split_extension(&requestor);
-        let device_type = asked.parameters.filled("deviceType", &mut violations).unwrap_or(UNKNOWN);
-        let place = asked.place_of("requestor", requestor, &mut violations);
-        let place = asked.valid(place, violations).await?;
-        let configuration = asked.face.entitlement.configuration(&asked.identity.caller, &place).await?;
-        let (format, body) = match asked.format {
+        let device_type = flow.parameters.filled("deviceType", &mut violations).unwrap_or(UNKNOWN);
+        let place = flow.place_of("requestor", requestor, &mut violations);
+        let place = flow.valid(place, violations).await?;
+        let configuration = flow.face.entitlement.configuration(&flow.identity.caller, &place).await?;
+        let (format, body) = match flow.format {
             ResponseFormat::Json if !is_older => {
                 let body = serde_json::to_vec(&in_json(&configuration, device_type));
                 (ResponseFormat::Json, body.map_err(|error| Error::Internal(error.to_string()))?)

@@ -68,11 +68,11 @@ impl EntitlementCall<'_> {
     }
 
     fn device_id(&self, violations: &mut Violations) -> Option<DeviceId> {
-        let noted = violations.count();
+        let count_before = violations.count();
         match self.parameters.filled("deviceId", violations) {
             Some(text) => violations.take(DeviceId::parse("deviceId", text)),
             None => {
-                if violations.count() == noted {
+                if violations.count() == count_before {
                     violations.add("", missing("deviceId"));
                 }
                 None
@@ -87,7 +87,7 @@ impl EntitlementCall<'_> {
         device_id: Option<&DeviceId>,
         violations: &mut Violations,
     ) -> Result<Option<Place>, FlowFailure> {
-        let noted = violations.count();
+        let count_before = violations.count();
         let environment = &self.call.environment;
         let named = REQUESTOR.map(|name| Some((name, self.parameters.filled(name, violations)?)));
         if let [Some((name, one)), Some((_, other))] = named
@@ -95,7 +95,7 @@ impl EntitlementCall<'_> {
         {
             violations.add(name, "must be the same as requestor_id; send only one of them");
         }
-        if violations.count() > noted {
+        if violations.count() > count_before {
             return Ok(None);
         }
         let named = named.into_iter().flatten().next();

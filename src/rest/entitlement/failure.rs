@@ -158,22 +158,22 @@ impl FlowFailure {
     }
 
     /// Renders the response.
-    pub(super) fn render(&self, endpoint: Endpoint, asked: &EntitlementCall<'_>) -> Response {
-        let content = self.content(endpoint, asked.format);
-        let body = if asked.has_enhanced_errors() {
-            let enhanced = EnhancedError::new(content.clone(), &asked.trace());
-            render_body(&enhanced, asked.format)
+    pub(super) fn render(&self, endpoint: Endpoint, flow: &EntitlementCall<'_>) -> Response {
+        let content = self.content(endpoint, flow.format);
+        let body = if flow.has_enhanced_errors() {
+            let enhanced = EnhancedError::new(content.clone(), &flow.trace());
+            render_body(&enhanced, flow.format)
         } else {
             let details = match &content.details {
                 ErrorDetails::Absent => None,
                 // Documented only in JSON.
-                ErrorDetails::Null => (asked.format == ResponseFormat::Json).then_some(None),
+                ErrorDetails::Null => (flow.format == ResponseFormat::Json).then_some(None),
                 ErrorDetails::Text(text) => Some(Some(text.as_str())),
             };
             let plain = PlainError { status: content.status.as_u16(), message: &content.message, details };
-            render_body(&plain, asked.format)
+            render_body(&plain, flow.format)
         };
-        let mut response = with_body(content.status, asked.format, body);
+        let mut response = with_body(content.status, flow.format, body);
         if let Some(delay) = content.retry_after {
             let seconds = delay.as_secs() + u64::from(delay.subsec_nanos() > 0);
             response.headers_mut().insert(RETRY_AFTER, seconds.into());
@@ -345,7 +345,8 @@ fn of_refusal(endpoint: Endpoint, refusal: &Refusal) -> ErrorContent {
     // The operator may have a message besides the missing login.
     let log_in_again =
         |code| ErrorContent::new(StatusCode::FORBIDDEN, NOT_AUTHENTICATED, code).with(details());
-    let said = answer.code.as_deref().and_then(|code| upstream_code::codes().find(|known| *known == code));
+    let known_code =
+        answer.code.as_deref().and_then(|code| upstream_code::codes().find(|known| *known == code));
     match reason {
         RefusalReason::NotLoggedIn => log_in("authentication_session_missing"),
         RefusalReason::LoginExpired => log_in("authentication_session_expired"),
@@ -356,11 +357,13 @@ fn of_refusal(endpoint: Endpoint, refusal: &Refusal) -> ErrorContent {
         RefusalReason::ViewerUnknown => log_in_again("identity_not_recognized_by_mvpd"),
         RefusalReason::HomeBased => log_in_again("authorization_denied_by_hba_policies"),
         RefusalReason::ParentalControls => denied("authorization_denied_by_parental_controls"),
-        RefusalReason::Undecided => denied(said.filter(|code| action(code) == RETRY).unwrap_or(NO_ANSWER)),
+        RefusalReason::Undecided => {
+            denied(known_code.filter(|code| action(code) == RETRY).unwrap_or(NO_ANSWER))
+        }
         // A wrong configuration at the provider is a fault, not a denial.
         RefusalReason::Configuration => of_code(endpoint, answer).unwrap_or_else(fault),
         RefusalReason::Degradation => {
-            let rule = said.filter(|code| code.starts_with("authorization_denied_by_degradation"));
+            let rule = known_code.filter(|code| code.starts_with("authorization_denied_by_degradation"));
             denied(rule.unwrap_or(AUTHORIZATION_DENIED))
         }
         RefusalReason::Operator

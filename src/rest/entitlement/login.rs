@@ -28,11 +28,11 @@ type PathParameter = Result<Path<String>, PathRejection>;
 /// `GET /api/v1/authenticate`: redirects the viewer's browser to the upstream. Redirects to the URL of the query only if the code is
 /// known.
 pub(super) async fn authenticate(State(face): State<RestFace>, request: Request) -> Response {
-    answer(face, request, Endpoint::Authenticate, async |asked, mut violations| {
-        let start = start(asked, &mut violations).await?;
-        let start = asked.valid(start, violations).await?;
+    answer(face, request, Endpoint::Authenticate, async |flow, mut violations| {
+        let start = start(flow, &mut violations).await?;
+        let start = flow.valid(start, violations).await?;
         let (start, redirect_url) = start;
-        let url = match asked.face.entitlement.start_login(&asked.identity.caller, start).await? {
+        let url = match flow.face.entitlement.start_login(&flow.identity.caller, start).await? {
             LoginStart::Login { url } => url,
             LoginStart::AlreadyAuthenticated { .. } => redirect_url.into(),
             LoginStart::Incomplete { .. } => {
@@ -52,20 +52,20 @@ pub(super) async fn authenticate(State(face): State<RestFace>, request: Request)
 
 /// Reads the login to start and the URL to which its browser returns.
 async fn start(
-    asked: &EntitlementCall<'_>,
+    flow: &EntitlementCall<'_>,
     violations: &mut Violations,
 ) -> Result<Option<(StartLogin, Url)>, FlowFailure> {
     let mut required = |name| {
-        let noted = violations.count();
-        let text = asked.parameters.filled(name, violations).map(str::to_owned);
-        if text.is_none() && violations.count() == noted {
+        let count_before = violations.count();
+        let text = flow.parameters.filled(name, violations).map(str::to_owned);
+        if text.is_none() && violations.count() == count_before {
             violations.add("", missing(name));
         }
         text
     };
     let (code, mvpd) = (required("reg_code"), required("mso_id"));
     let domain_name = required("domain_name");
-    let whole = unencoded_redirect_url(asked.call.query());
+    let whole = unencoded_redirect_url(flow.call.query());
     let redirect_url = whole.map(str::to_owned).or_else(|| required("redirect_url"));
     let mvpd = mvpd.and_then(|text| violations.take(MvpdId::parse("mso_id", &text)));
     if let Some(code) = &code {
@@ -75,14 +75,14 @@ async fn start(
         violations.check_text("domain_name", name, DOMAIN_NAME_MAX);
     }
     let redirect_url = redirect_url.and_then(|text| violations.take(redirect_url_of("redirect_url", &text)));
-    let temp_pass_identity = asked.identity(violations);
-    let place = asked.place(None, violations).await?;
+    let temp_pass_identity = flow.identity(violations);
+    let place = flow.place(None, violations).await?;
     let parts = (place, code, mvpd, domain_name, redirect_url);
     let (Some(place), Some(typed), Some(mvpd), Some(domain_name), Some(redirect_url)) = parts else {
         return Ok(None);
     };
     let RedirectUrl { text: redirect_url, url } = redirect_url;
-    let lookup = Lookup { place, typed, viewer: Some(asked.call.addresses.client) };
+    let lookup = Lookup { place, typed, viewer: Some(flow.call.addresses.client) };
     let start = StartLogin { lookup, mvpd: Some(mvpd), domain_name, redirect_url, temp_pass_identity };
     Ok(Some((start, url)))
 }
@@ -93,13 +93,13 @@ pub(super) async fn authenticate_code(
     code: PathParameter,
     request: Request,
 ) -> Response {
-    answer(face, request, Endpoint::AuthenticateCode, async |asked, mut violations| {
-        let lookup = asked.lookup(code, &mut violations).await?;
-        let lookup = asked.valid(lookup, violations).await?;
-        let ip = Some(asked.call.addresses.device);
-        let login = asked.face.entitlement.device_login(&asked.identity.caller, &lookup, ip).await?;
-        let expires = asked.expires(login.expire_time);
-        Ok(authentication(&expires, &login, &lookup.place.requestor).answer(asked.format)?)
+    answer(face, request, Endpoint::AuthenticateCode, async |flow, mut violations| {
+        let lookup = flow.lookup(code, &mut violations).await?;
+        let lookup = flow.valid(lookup, violations).await?;
+        let ip = Some(flow.call.addresses.device);
+        let login = flow.face.entitlement.device_login(&flow.identity.caller, &lookup, ip).await?;
+        let expires = flow.expires(login.expire_time);
+        Ok(authentication(&expires, &login, &lookup.place.requestor).answer(flow.format)?)
     })
     .await
 }
@@ -110,45 +110,45 @@ pub(super) async fn checkauthn_code(
     code: PathParameter,
     request: Request,
 ) -> Response {
-    answer(face, request, Endpoint::CheckAuthnCode, async |asked, mut violations| {
-        let lookup = asked.lookup(code, &mut violations).await?;
-        let lookup = asked.valid(lookup, violations).await?;
-        let KnownLogin { .. } = asked.face.entitlement.page_login(&asked.identity.caller, &lookup).await?;
-        Ok(document("result", &SuccessBody::OK, asked.format)?)
+    answer(face, request, Endpoint::CheckAuthnCode, async |flow, mut violations| {
+        let lookup = flow.lookup(code, &mut violations).await?;
+        let lookup = flow.valid(lookup, violations).await?;
+        let KnownLogin { .. } = flow.face.entitlement.page_login(&flow.identity.caller, &lookup).await?;
+        Ok(document("result", &SuccessBody::OK, flow.format)?)
     })
     .await
 }
 
 /// `GET /api/v1/checkauthn`: tells the device whether it is logged in.
 pub(super) async fn checkauthn(State(face): State<RestFace>, request: Request) -> Response {
-    answer(face, request, Endpoint::CheckAuthn, async |asked, mut violations| {
-        let device = asked.device(&mut violations).await?;
-        let device = asked.valid(device, violations).await?;
-        asked.face.entitlement.check_login(&asked.identity.caller, device).await?;
-        Ok(document("result", &SuccessBody::OK, asked.format)?)
+    answer(face, request, Endpoint::CheckAuthn, async |flow, mut violations| {
+        let device = flow.device(&mut violations).await?;
+        let device = flow.valid(device, violations).await?;
+        flow.face.entitlement.check_login(&flow.identity.caller, device).await?;
+        Ok(document("result", &SuccessBody::OK, flow.format)?)
     })
     .await
 }
 
 /// `GET /api/v1/tokens/authn`: returns the device's login.
 pub(super) async fn tokens_authn(State(face): State<RestFace>, request: Request) -> Response {
-    answer(face, request, Endpoint::TokensAuthn, async |asked, mut violations| {
-        let device = asked.device(&mut violations).await?;
-        let device = asked.valid(device, violations).await?;
+    answer(face, request, Endpoint::TokensAuthn, async |flow, mut violations| {
+        let device = flow.device(&mut violations).await?;
+        let device = flow.valid(device, violations).await?;
         let requestor = device.place.requestor.clone();
-        let login = asked.face.entitlement.login_token(&asked.identity.caller, device).await?;
-        let expires = asked.expires(login.expire_time);
-        Ok(authentication(&expires, &login, &requestor).answer(asked.format)?)
+        let login = flow.face.entitlement.login_token(&flow.identity.caller, device).await?;
+        let expires = flow.expires(login.expire_time);
+        Ok(authentication(&expires, &login, &requestor).answer(flow.format)?)
     })
     .await
 }
 
 /// `DELETE /api/v1/logout`
 pub(super) async fn logout(State(face): State<RestFace>, request: Request) -> Response {
-    answer(face, request, Endpoint::Logout, async |asked, mut violations| {
-        let device = asked.device(&mut violations).await?;
-        let device = asked.valid(device, violations).await?;
-        asked.face.entitlement.log_out(&asked.identity.caller, device).await?;
+    answer(face, request, Endpoint::Logout, async |flow, mut violations| {
+        let device = flow.device(&mut violations).await?;
+        let device = flow.valid(device, violations).await?;
+        flow.face.entitlement.log_out(&flow.identity.caller, device).await?;
         Ok(StatusCode::NO_CONTENT.into_response())
     })
     .await
@@ -156,16 +156,16 @@ pub(super) async fn logout(State(face): State<RestFace>, request: Request) -> Re
 
 /// `POST /api/v1/authenticate/freepreview`
 pub(super) async fn freepreview(State(face): State<RestFace>, request: Request) -> Response {
-    answer(face, request, Endpoint::FreePreview, async |asked, mut violations| {
-        let noted = violations.count();
-        let mvpd = asked.parameters.filled("mso_id", &mut violations).map(str::to_owned);
-        if mvpd.is_none() && violations.count() == noted {
+    answer(face, request, Endpoint::FreePreview, async |flow, mut violations| {
+        let count_before = violations.count();
+        let mvpd = flow.parameters.filled("mso_id", &mut violations).map(str::to_owned);
+        if mvpd.is_none() && violations.count() == count_before {
             violations.add("", missing("mso_id"));
         }
         let mvpd = mvpd.and_then(|text| violations.take(MvpdId::parse("mso_id", &text)));
-        let device = asked.device(&mut violations).await?;
-        let (device, mvpd) = asked.valid(device.zip(mvpd), violations).await?;
-        asked.face.entitlement.begin_temp_pass(&asked.identity.caller, device, mvpd).await?;
+        let device = flow.device(&mut violations).await?;
+        let (device, mvpd) = flow.valid(device.zip(mvpd), violations).await?;
+        flow.face.entitlement.begin_temp_pass(&flow.identity.caller, device, mvpd).await?;
         Ok(StatusCode::NO_CONTENT.into_response())
     })
     .await

@@ -17,22 +17,22 @@ use crate::{
 
 /// `GET /api/v1/tokens/usermetadata`
 pub(super) async fn usermetadata(State(face): State<RestFace>, request: Request) -> Response {
-    answer(face, request, Endpoint::UserMetadata, async |asked, mut violations| {
-        let device = asked.device(&mut violations).await?;
-        let device = asked.valid(device, violations).await?;
+    answer(face, request, Endpoint::UserMetadata, async |flow, mut violations| {
+        let device = flow.device(&mut violations).await?;
+        let device = flow.valid(device, violations).await?;
         let login = Login { device, mvpd: None };
-        let metadata = asked.face.entitlement.user_metadata(&asked.identity.caller, login).await?;
+        let metadata = flow.face.entitlement.user_metadata(&flow.identity.caller, login).await?;
         if metadata.attributes.is_empty() {
             return Err(FlowFailure::NotFound);
         }
         let content = content(metadata);
-        let body = match asked.format {
+        let body = match flow.format {
             ResponseFormat::Json => {
                 serde_json::to_vec(&content).map_err(|error| Error::Internal(error.to_string()))?
             }
             ResponseFormat::Xml => xml::of_json("userMetadata", &content),
         };
-        Ok(with_body(StatusCode::OK, asked.format, body))
+        Ok(with_body(StatusCode::OK, flow.format, body))
     })
     .await
 }

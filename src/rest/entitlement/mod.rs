@@ -97,12 +97,12 @@ async fn answer(
     let work =
         async |call: &RestCall, identity: &Identity, parameters: &Parameters<'_>, violations, format| {
             let place = OnceLock::new();
-            let asked =
+            let flow =
                 EntitlementCall { face: &face, endpoint, call, identity, parameters, format, id, place };
-            match work(&asked, violations).await {
+            match work(&flow, violations).await {
                 Ok(response) => Ok(response),
                 Err(FlowFailure::Other(failure)) => Err(failure),
-                Err(failure) => Ok(failure.render(endpoint, &asked)),
+                Err(failure) => Ok(failure.render(endpoint, &flow)),
             }
         };
     let mut response = if endpoint.is_of_second_screen() {

@@ -42,10 +42,10 @@ async fn unreadable_credentials_and_tokens_are_treated_as_absent_and_logged() {
     let unreadable = log.text().matches("cannot be read, treated as absent").count();
     assert_eq!(unreadable, 6, "{}", log.text());
 
-    let kept = vault.keep_credentials(None, &credentials("new")).await.expect("replaces them");
-    assert!(kept.credentials == credentials("new"));
+    let stored = vault.store_credentials(None, &credentials("new")).await.expect("replaces them");
+    assert!(stored.credentials == credentials("new"));
     let present = vault.credentials().await.expect("the store works");
-    assert!(present.is_some_and(|kept| kept.credentials == credentials("new")));
+    assert!(present.is_some_and(|stored| stored.credentials == credentials("new")));
 }
 
 #[tokio::test]
@@ -64,14 +64,14 @@ async fn new_credentials_replace_those_that_a_key_rotation_sealed_again() {
         secrets: Arc::clone(&secrets),
         clock: ManualClock::new(TIME),
     };
-    let before = vault.keep_credentials(None, &credentials("refused by now")).await.expect("kept");
+    let before = vault.store_credentials(None, &credentials("refused by now")).await.expect("stores");
     secrets.rotate(parse(&[&two, &one])).await.expect("rotates");
-    let kept = vault.keep_credentials(Some(&before), &credentials("new")).await.expect("kept");
-    assert!(kept.credentials == credentials("new"), "resealed credentials are not another replica's");
+    let stored = vault.store_credentials(Some(&before), &credentials("new")).await.expect("stores");
+    assert!(stored.credentials == credentials("new"), "resealed credentials are not another replica's");
 
     // Another replica's credentials win.
-    let theirs = vault.keep_credentials(Some(&before), &credentials("too late")).await.expect("answers");
-    assert!(theirs.credentials == credentials("new"));
+    let others = vault.store_credentials(Some(&before), &credentials("too late")).await.expect("answers");
+    assert!(others.credentials == credentials("new"));
 }
 
 #[tokio::test]
@@ -83,10 +83,10 @@ async fn credentials_of_a_device_are_not_those_of_another_client() {
     let name = b"an environment".to_vec();
     let ours =
         CredentialVault { kinds: OF_SERVER, name, secrets: Arc::new(secrets), clock: ManualClock::new(TIME) };
-    let of_device = |id: &str| ours.of_device(&DeviceId::parse("device_id", id).expect("is one"));
-    of_device("one").keep_credentials(None, &credentials("of one")).await.expect("kept");
-    let kept = of_device("one").credentials().await.expect("works");
-    assert!(kept.is_some_and(|kept| kept.credentials == credentials("of one")));
+    let of_device = |id: &str| ours.of_device(&DeviceId::parse("device_id", id).expect("valid"));
+    of_device("one").store_credentials(None, &credentials("of one")).await.expect("stores");
+    let stored = of_device("one").credentials().await.expect("works");
+    assert!(stored.is_some_and(|stored| stored.credentials == credentials("of one")));
     for other in [&of_device("two"), &ours] {
         assert!(other.credentials().await.expect("works").is_none());
     }

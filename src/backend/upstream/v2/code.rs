@@ -191,7 +191,7 @@ impl CodeBackend for V2Codes {
             warnings.push(Warning::ttl_not_honoured(requested, given));
         }
         let registration = self.registration(*request, session, device_id, is_assigned);
-        parts.codes.keep(&registration).await?;
+        parts.codes.add(&registration).await?;
         Ok(Issuance::Issued(IssuedCode { registration, warnings, is_kept: false }))
     }
 

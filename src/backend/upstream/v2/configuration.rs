@@ -41,7 +41,7 @@ const DOMAINS_MAX: usize = 1_000;
 /// Fetches and caches configurations.
 pub(super) struct Configurations {
     upstream: Upstream,
-    kept: Mutex<HashMap<RequestorId, Arc<ConfigurationSlot>>>,
+    cached: Mutex<HashMap<RequestorId, Arc<ConfigurationSlot>>>,
 }
 
 /// The cached configuration of a requestor. Locked during a call to the provider.
@@ -54,7 +54,7 @@ struct CachedConfiguration {
 
 impl Configurations {
     pub(super) fn new(upstream: Upstream) -> Self {
-        Self { upstream, kept: Mutex::default() }
+        Self { upstream, cached: Mutex::default() }
     }
 
     /// Returns the requestor's configuration, which may be up to two minutes old.
@@ -64,24 +64,24 @@ impl Configurations {
         requestor: &RequestorId,
     ) -> Result<Arc<RequestorConfiguration>> {
         let slot = self.slot(requestor);
-        let mut kept = slot.lock().await;
+        let mut cached = slot.lock().await;
         let now = self.upstream.inner.parts.clock.instant();
-        if let Some(kept) = kept.as_ref().filter(|kept| now.since(kept.since) < CACHE_TTL) {
-            return Ok(Arc::clone(&kept.configuration));
+        if let Some(cached) = cached.as_ref().filter(|cached| now.since(cached.since) < CACHE_TTL) {
+            return Ok(Arc::clone(&cached.configuration));
         }
         let answer = send(&self.upstream, context, call(Method::GET, requestor, "configuration")).await?;
         let configuration = Arc::new(read(&answer)?);
-        *kept = Some(CachedConfiguration { since: now, configuration: Arc::clone(&configuration) });
+        *cached = Some(CachedConfiguration { since: now, configuration: Arc::clone(&configuration) });
         Ok(configuration)
     }
 
     fn slot(&self, requestor: &RequestorId) -> Arc<ConfigurationSlot> {
-        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        if kept.len() >= REQUESTORS_MAX && !kept.contains_key(requestor) {
+        let mut cached = self.cached.lock().unwrap_or_else(PoisonError::into_inner);
+        if cached.len() >= REQUESTORS_MAX && !cached.contains_key(requestor) {
             // Slots with waiting callers stay.
-            kept.retain(|_, slot| Arc::strong_count(slot) > 1);
+            cached.retain(|_, slot| Arc::strong_count(slot) > 1);
         }
-        Arc::clone(kept.entry(requestor.clone()).or_default())
+        Arc::clone(cached.entry(requestor.clone()).or_default())
     }
 }
 

@@ -8,7 +8,7 @@ use crate::{
     backend::upstream::{
         Upstream,
         call::{ProviderCall, ProviderResponse},
-        failure::{denial, refusal_reason, said_in, unreadable},
+        failure::{denial, error_details_in, refusal_reason, unreadable},
         json::{moment, plain, shown, text},
     },
     domain::{
@@ -120,7 +120,7 @@ fn media_token(token: &Value) -> Option<MediaToken> {
 }
 
 fn refusal(answer: &ProviderResponse, error: &Value) -> Refusal {
-    let said = said_in(answer.status.as_u16(), error);
+    let details = error_details_in(answer.status.as_u16(), error);
     let message = text(error, "details").or_else(|| text(error, "message")).unwrap_or_default();
-    Refusal { reason: refusal_reason(&said), answer: said, message: shown(&message, MESSAGE_MAX) }
+    Refusal { reason: refusal_reason(&details), answer: details, message: shown(&message, MESSAGE_MAX) }
 }

@@ -82,8 +82,8 @@ impl TrialBackend for V2Trials {
         resource: ResourceId,
         _: TrialApplication,
     ) -> Result<TrialVerdict> {
-        let (mvpd, theirs) = (&subject.temp_pass.mvpd, provider_subject(&subject)?);
-        let decision = self.decisions.authorize(context, &theirs, mvpd, resource.as_str()).await?;
+        let (mvpd, call_subject) = (&subject.temp_pass.mvpd, provider_subject(&subject)?);
+        let decision = self.decisions.authorize(context, &call_subject, mvpd, resource.as_str()).await?;
         let verdict = verdict(decision, &subject, resource)?;
         if verdict.denial.is_none() {
             self.authorized.insert(digest(&subject), self.upstream.inner.parts.clock.instant());
