@@ -21,7 +21,7 @@ const PACKAGE: &str = "passbridge.v1";
     clippy::pedantic,
     clippy::nursery,
     missing_docs,
-    reason = "generated: its shape is the generator's, so a lint could only be answered by changing that"
+    reason = "generated code, which only the generator can change"
 )]
 pub mod v1 {
     tonic::include_proto!("passbridge.v1");

@@ -18,7 +18,7 @@ pub struct Grpc {
     pub auth: Auth,
     /// The issuers whose JWTs are accepted from callers.
     pub jwt: Vec<Jwt>,
-    /// Transport security.
+    /// TLS of this listener.
     pub tls: Tls,
     /// The maximum size of a request message, in bytes: 1 to 1073741824. A larger one fails with
     /// RESOURCE_EXHAUSTED.

@@ -17,7 +17,7 @@ const SECRETS: [&str; 1] = ["legacy_keys"];
 /// `PASSBRIDGE_PORT` that Kubernetes sets for a service named passbridge, are ignored.
 const SEPARATOR: &str = "__";
 
-/// Why the configuration cannot be used, in sentences for the operator.
+/// Why the configuration is invalid, in sentences for the operator.
 #[derive(Debug, PartialEq, Eq)]
 pub struct ConfigError {
     /// Where it was read from: the file, or the environment variables.

@@ -14,7 +14,7 @@ use super::{HumanDuration, Secret, Tls};
 pub struct Rest {
     /// The address and port to listen on. Any address other than loopback requires `tls`.
     pub listen: SocketAddr,
-    /// Transport security.
+    /// TLS of this listener.
     pub tls: Tls,
     /// Whether a create request must have a `deviceId`.
     pub device_id: DeviceIdRule,

@@ -86,7 +86,7 @@ fn on(key: &str, tls: &Tls, files: &Files) -> Result<ServerTls, Vec<Violation>> 
         let verifying = own.with_client_ca(roots, required);
         violations.take(verifying.map_err(|text| wrong_file(&field, path, &text)))
     });
-    // What is missing has been noted.
+    // Whatever is missing has already been reported.
     violations.none_or(whole)?.ok_or_else(Vec::new)
 }
 

@@ -1,6 +1,6 @@
 use crate::config::{Config, ValidConfig, valid::tests::assert_reported};
 
-/// What is wrong with a configuration.
+/// The violations of a configuration.
 fn wrong(text: &str) -> Vec<String> {
     let config = toml::from_str::<Config>(text).expect("deserializes");
     let error = ValidConfig::read(config).expect_err("refused");

@@ -13,7 +13,7 @@ fn entry(jwks: &str, more: &str) -> Jwt {
     toml::from_str(&text).expect("deserializes")
 }
 
-/// What is wrong with these entries.
+/// The violations of these entries.
 fn wrong(entries: &[Jwt], files: &Files) -> Vec<String> {
     let violations = issuers(entries, files).expect_err("refused");
     violations.into_iter().map(|violation| violation.to_string()).collect()

@@ -1,4 +1,4 @@
-//! Everything that an operator can get wrong about certificates.
+//! Mistakes that operators can make with certificates.
 
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 
