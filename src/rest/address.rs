@@ -31,8 +31,8 @@ impl Addresses {
     }
 }
 
-/// Follows the hops from the peer outward as long as each is reported by a trusted proxy. Stops at a hop that is not an address,
-/// since no hop before it can be verified.
+/// Follows the hops from the peer outward as long as each is reported by a trusted proxy. Stops at a hop that is not an
+/// address, since no hop before it can be verified.
 fn client(peer: Address, hops: impl Iterator<Item = Option<Address>>, proxies: &TrustedProxies) -> Address {
     let mut client = peer;
     for hop in hops {

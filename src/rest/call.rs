@@ -35,8 +35,8 @@ use crate::{
     whole_body::whole,
 };
 
-/// The maximum body size of an unauthenticated caller, in bytes: enough for the response format in a form, and so little that all
-/// connections together do not exhaust memory.
+/// The maximum body size of an unauthenticated caller, in bytes: enough for the response format in a form, and so
+/// little that all connections together do not exhaust memory.
 const UNAUTHENTICATED_BODY_MAX: usize = 4 * 1024;
 
 /// The same for a form that may contain an access token and device information.
@@ -69,8 +69,8 @@ pub(super) async fn respond(
     respond_to(face, request, CallerRequirement::Known, work).await
 }
 
-/// The same for a path that second-screen pages call, which need no credentials if the environment is configured so. A caller without
-/// credentials has [`Proof::Open`] and the permissions of [`Identity::second_screen`].
+/// The same for a path that second-screen pages call, which need no credentials if the environment is configured so. A
+/// caller without credentials has [`Proof::Open`] and the permissions of [`Identity::second_screen`].
 pub(super) async fn respond_open(
     face: &RestFace,
     request: Request,
@@ -250,8 +250,8 @@ impl RestCall {
         }
         let chosen = choose(extension, parameter, &self.head.headers, face.default_format);
         let format = chosen.unwrap_or(face.default_format);
-        // A successful delete has no body. Browsers and players in the v1 flow accept only pages or videos where they are redirected,
-        // or read only the status.
+        // A successful delete has no body. Browsers and players in the v1 flow accept only pages or videos where they
+        // are redirected, or read only the status.
         let is_acceptable =
             chosen.is_some() || self.head.method == Method::DELETE || v1_flow(self.head.uri.path()).is_some();
         let work = async {
@@ -304,8 +304,8 @@ pub(super) fn environment(face: &RestFace, head: &request::Parts) -> Result<Envi
     Ok(face.policy.load().environment_of_host(authority(head)?)?)
 }
 
-/// Returns the host of the request. A missing, repeated or invalid one is rejected, because a proxy could interpret it differently
-/// (RFC 9112, section 3.2). HTTP/1.0 does not require one.
+/// Returns the host of the request. A missing, repeated or invalid one is rejected, because a proxy could interpret it
+/// differently (RFC 9112, section 3.2). HTTP/1.0 does not require one.
 fn authority(head: &request::Parts) -> Result<&str, Error> {
     let refused = |text: &str| Error::InvalidFields(vec![Violation::new("Host", text)]);
     let mut lines = head.headers.get_all(HOST).iter();

@@ -141,8 +141,8 @@ pub(super) fn registration(body: &[u8]) -> Result<RegisterBody, OAuthError> {
     })
 }
 
-/// Answers a call with OAuth's errors: with the upstream's response if the environment's clients register there, otherwise with the
-/// result of `work`.
+/// Answers a call with OAuth's errors: with the upstream's response if the environment's clients register there,
+/// otherwise with the result of `work`.
 async fn oauth(
     face: &RestFace,
     request: Request,

@@ -16,8 +16,8 @@ use crate::config::CorsOrigin;
 /// How long a browser may cache the result of a preflight request.
 const CORS_MAX_AGE: Duration = Duration::from_secs(3600);
 
-/// The request headers that a web page may send: those in the provider's responses (reference of the entitlement API, section 1.0), and
-/// `Accept`.
+/// The request headers that a web page may send: those in the provider's responses (reference of the entitlement API,
+/// section 1.0), and `Accept`.
 const REQUEST_HEADERS: [&str; 14] = [
     "ap_11",
     "ap_42",
@@ -57,8 +57,8 @@ pub(super) struct CrossOriginService<S> {
 }
 
 impl CrossOrigin {
-    /// Creates the layer for pages of these origins; `None` without any. A listed origin may call with credentials, as documented. If any
-    /// origin is allowed, pages may call only without credentials (Fetch, section 3.3.5).
+    /// Creates the layer for pages of these origins; `None` without any. A listed origin may call with credentials, as
+    /// documented. If any origin is allowed, pages may call only without credentials (Fetch, section 3.3.5).
     pub(super) fn of(origins: &[CorsOrigin]) -> Option<Self> {
         let allows_any = origins.contains(&CorsOrigin::Any);
         let listed: Vec<HeaderValue> = origins

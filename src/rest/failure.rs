@@ -1,5 +1,5 @@
-//! Errors as clients of the REST API read them: the documented error in the requested format, OAuth's `error` under `/o/client`, and
-//! HTML for rate limits, as the provider has it.
+//! Errors as clients of the REST API read them: the documented error in the requested format, OAuth's `error` under
+//! `/o/client`, and HTML for rate limits, as the provider has it.
 
 use std::sync::Arc;
 

@@ -1,5 +1,5 @@
-//! The response format. In order of precedence: the path's extension, the parameter `format`, the `Accept` header, the configured
-//! default.
+//! The response format. In order of precedence: the path's extension, the parameter `format`, the `Accept` header, the
+//! configured default.
 
 use http::{HeaderMap, HeaderValue, header::ACCEPT};
 
@@ -40,8 +40,8 @@ pub(super) fn parse_format(text: &str) -> Option<ResponseFormat> {
     }
 }
 
-/// Evaluates the `Accept` headers (RFC 9110, section 12.5.1): the supported format with the greatest weight wins. Among equal weights,
-/// the first named format wins, and a wildcard comes last.
+/// Evaluates the `Accept` headers (RFC 9110, section 12.5.1): the supported format with the greatest weight wins. Among
+/// equal weights, the first named format wins, and a wildcard comes last.
 pub(super) fn accepted_format(headers: &HeaderMap, default: ResponseFormat) -> AcceptedFormat {
     let mut best: Option<((u16, bool), AcceptedFormat)> = None;
     let mut refused = Vec::new();

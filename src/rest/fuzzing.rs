@@ -187,7 +187,8 @@ fn gzip_body(input: &[u8]) {
     }
 }
 
-/// A list of resources is split between whole resources, redirect URLs are only those of web pages, and an identity is an object.
+/// A list of resources is split between whole resources, redirect URLs are only those of web pages, and an identity is
+/// an object.
 fn flow_parameters(input: &[u8]) {
     let text = String::from_utf8_lossy(input);
     let resources = split_resources(&text);

@@ -74,7 +74,8 @@ pub(super) async fn around(State(face): State<RestFace>, mut request: Request, n
     response
 }
 
-/// Answers a call that was refused before routing. This layer is inside the CORS layer, so that a web page can read the refusal.
+/// Answers a call that was refused before routing. This layer is inside the CORS layer, so that a web page can read the
+/// refusal.
 pub(super) async fn refuse(request: Request, next: Next) -> Response {
     match request.extensions().get::<RefusedCall>() {
         Some(RefusedCall(failure)) => unshaped(Arc::clone(failure)),

@@ -1,6 +1,6 @@
-//! The v1 flow (`/api/v1` and `/adobe-services/config`) of requestors whose backend is version 1 of the upstream. Calls are forwarded
-//! unchanged, except that a token or signature of ours is replaced by passbridge's own token, because the provider knows only its own
-//! tokens.
+//! The v1 flow (`/api/v1` and `/adobe-services/config`) of requestors whose backend is version 1 of the upstream. Calls
+//! are forwarded unchanged, except that a token or signature of ours is replaced by passbridge's own token, because the
+//! provider knows only its own tokens.
 
 use std::sync::Arc;
 
@@ -75,7 +75,8 @@ struct Destination {
     requestor: Option<RequestorId>,
 }
 
-/// The middleware of the v1 flow: forwards calls whose backend is elsewhere, and passes on those that passbridge answers itself.
+/// The middleware of the v1 flow: forwards calls whose backend is elsewhere, and passes on those that passbridge
+/// answers itself.
 pub(super) async fn dispatch(State(face): State<RestFace>, request: Request, next: Next) -> Response {
     if v1_flow(request.uri().path()).is_none() {
         return next.run(request).await;
@@ -116,8 +117,9 @@ struct Misdirected {
     body: Option<Body>,
 }
 
-/// Determines the destination of a call by its path, query and signature, and returns it with the body. The body is read only if it
-/// decides the destination; otherwise it is streamed. A call without a requestor goes to the environment's backend.
+/// Determines the destination of a call by its path, query and signature, and returns it with the body. The body is
+/// read only if it decides the destination; otherwise it is streamed. A call without a requestor goes to the
+/// environment's backend.
 ///
 /// # Errors
 /// The requestor is malformed or not one of the environment, or the call names several.
@@ -188,8 +190,8 @@ fn requestor_in_path(path: &str) -> Option<String> {
     Some(percent_decode_str(segment).decode_utf8_lossy().into_owned())
 }
 
-/// Forwards a call to the provider. A token of the provider is forwarded. A token of this server, or a signature, is verified and
-/// replaced by passbridge's own token. A call without credentials is forwarded without any.
+/// Forwards a call to the provider. A token of the provider is forwarded. A token of this server, or a signature, is
+/// verified and replaced by passbridge's own token. A call without credentials is forwarded without any.
 ///
 /// # Errors
 /// The credentials are invalid, the caller lacks the permission, or the provider does not respond.

@@ -38,8 +38,8 @@ enum ParameterSource {
 }
 
 impl<'a> Parameters<'a> {
-    /// Parses the parameters of a query and a body. A body that is not a form has no parameters: clients that use only the query
-    /// may send `{}` or `null`.
+    /// Parses the parameters of a query and a body. A body that is not a form has no parameters: clients that use only
+    /// the query may send `{}` or `null`.
     pub(super) fn read(
         query: &'a str,
         headers: &HeaderMap,
@@ -83,8 +83,8 @@ impl<'a> Parameters<'a> {
         violations.take(text.map_err(|_| Violation::new(name, "must be UTF-8")))
     }
 
-    /// Adds a violation if there is a body that was not read. For calls that lack a parameter, and for calls that must not ignore
-    /// one.
+    /// Adds a violation if there is a body that was not read. For calls that lack a parameter, and for calls that must
+    /// not ignore one.
     pub(super) fn check_body(&self, violations: &mut Violations) {
         if self.has_unread_body {
             violations.add("", format!("the body is not a form; send {FORM}"));

@@ -1,5 +1,5 @@
-//! Every other path, for devices that call the provider for more than codes: the call is streamed to the environment's `passthrough`
-//! and back unchanged, except for hop-by-hop headers (RFC 9110, section 7.6.1).
+//! Every other path, for devices that call the provider for more than codes: the call is streamed to the environment's
+//! `passthrough` and back unchanged, except for hop-by-hop headers (RFC 9110, section 7.6.1).
 
 use std::{sync::Arc, time::Duration};
 

@@ -171,8 +171,8 @@ fn place(
     violations.take_all(face.policy.load().place(environment, ("requestor", &requestor)))
 }
 
-/// Returns the device's id. A device without one sends `dummy`, and uses the `id` of the response in its next call. That is also the
-/// device id of this record (reference, section 2).
+/// Returns the device's id. A device without one sends `dummy`, and uses the `id` of the response in its next call.
+/// That is also the device id of this record (reference, section 2).
 fn device_id(
     rule: DeviceIdRule,
     parameters: &Parameters<'_>,

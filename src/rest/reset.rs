@@ -75,8 +75,8 @@ pub(super) async fn reset_generic(State(face): State<RestFace>, request: Request
     .await
 }
 
-/// Returns the target: all trials if the parameter is absent or the word `all`, as documented. Anything similar is rejected: an empty
-/// value is probably an unset variable.
+/// Returns the target: all trials if the parameter is absent or the word `all`, as documented. Anything similar is
+/// rejected: an empty value is probably an unset variable.
 pub(super) fn target(
     parameters: &Parameters<'_>,
     name: &str,

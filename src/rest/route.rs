@@ -1,4 +1,5 @@
-//! The names of paths, for the router, metrics and spans. Labels must come from a closed set, never from a path that a client sends.
+//! The names of paths, for the router, metrics and spans. Labels must come from a closed set, never from a path that a
+//! client sends.
 
 use std::borrow::Cow;
 
@@ -28,9 +29,9 @@ const PREFIXES: [&[&str]; 5] = [
 #[derive(Debug, Clone)]
 pub(super) struct WrittenUri(pub Uri);
 
-/// Normalizes a path that the face serves. Clients join base URLs and paths that both have a slash, and encode characters without
-/// need. So empty segments are removed, and an encoded letter, digit, `-`, `.`, `_` or `~` is decoded (RFC 3986, section 6.2.2.2). Any
-/// other encoded character, including a slash, stays a part of its segment.
+/// Normalizes a path that the face serves. Clients join base URLs and paths that both have a slash, and encode
+/// characters without need. So empty segments are removed, and an encoded letter, digit, `-`, `.`, `_` or `~` is
+/// decoded (RFC 3986, section 6.2.2.2). Any other encoded character, including a slash, stays a part of its segment.
 pub(super) fn normalize_path<B>(mut request: Request<B>) -> Request<B> {
     if let Some(uri) = normalized(request.uri()) {
         let written = std::mem::replace(request.uri_mut(), uri);
@@ -60,8 +61,8 @@ fn normalized(uri: &Uri) -> Option<Uri> {
     Uri::from_parts(parts).ok()
 }
 
-/// Decodes the characters of a segment that need no encoding. A segment with an invalid encoding stays as it is, because a decoded
-/// character could turn it into a valid one.
+/// Decodes the characters of a segment that need no encoding. A segment with an invalid encoding stays as it is,
+/// because a decoded character could turn it into a valid one.
 fn without_needless_encoding(segment: &str) -> Cow<'_, str> {
     let is_byte = |piece: &str| piece.bytes().take(2).filter(u8::is_ascii_hexdigit).count() == 2;
     if !segment.contains('%') || !segment.split('%').skip(1).all(is_byte) {
@@ -91,8 +92,8 @@ fn unreserved(digits: &str) -> Option<char> {
     is_unreserved.then_some(character)
 }
 
-/// Returns all segments of a path of the v1 flow, which is below `/api/v1` or `/adobe-services/config`; `None` for other paths. The
-/// path need not be normalized.
+/// Returns all segments of a path of the v1 flow, which is below `/api/v1` or `/adobe-services/config`; `None` for
+/// other paths. The path need not be normalized.
 pub(super) fn v1_flow(path: &str) -> Option<Vec<Cow<'_, str>>> {
     let segments: Vec<_> =
         path.split('/').filter(|segment| !segment.is_empty()).map(without_needless_encoding).collect();

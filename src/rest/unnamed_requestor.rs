@@ -1,5 +1,6 @@
-//! The requestor of a v1 flow call that names none in its path, query or signature: clients name it in a form, or omit it (reference of
-//! the device flow, section 4.2). It decides the backend if the requestors of an environment have different ones.
+//! The requestor of a v1 flow call that names none in its path, query or signature: clients name it in a form, or omit
+//! it (reference of the device flow, section 4.2). It decides the backend if the requestors of an environment have
+//! different ones.
 
 use axum::body::{Body, Bytes};
 use http::{
@@ -24,8 +25,8 @@ use crate::{
 /// The maximum size of a form that is read before authentication, in bytes. A larger one is not read.
 const FORM_MAX: usize = 32 * 1024;
 
-/// Returns the requestor, and the unchanged body. The requestor is the one in the form; otherwise the only one for which the client may
-/// act; otherwise the last one of the device's calls.
+/// Returns the requestor, and the unchanged body. The requestor is the one in the form; otherwise the only one for
+/// which the client may act; otherwise the last one of the device's calls.
 ///
 /// # Errors
 /// The body does not arrive, or the store fails.

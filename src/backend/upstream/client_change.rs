@@ -1,6 +1,6 @@
-//! Detects a change of `upstream_client` after logins were made. A login belongs to the client with which it was made. After a
-//! change from `per_device` to `shared`, all devices are logged out. After the opposite change, a device stays logged in with the
-//! server's client until it requests a code.
+//! Detects a change of `upstream_client` after logins were made. A login belongs to the client with which it was made.
+//! After a change from `per_device` to `shared`, all devices are logged out. After the opposite change, a device stays
+//! logged in with the server's client until it requests a code.
 
 use std::sync::{
     Arc,

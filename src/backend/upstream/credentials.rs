@@ -1,5 +1,6 @@
-//! The client credentials at the provider: a client id and secret, obtained once with the software statement (reference, section
-//! 5). Losing them would end the viewers' logins, so they are stored in the ledger before they are used.
+//! The client credentials at the provider: a client id and secret, obtained once with the software statement
+//! (reference, section 5). Losing them would end the viewers' logins, so they are stored in the ledger before they are
+//! used.
 
 use std::{fmt, sync::Arc, time::Duration};
 
@@ -107,8 +108,9 @@ pub(super) struct StoredCredentials {
     sealed: Vec<u8>,
 }
 
-/// The sealed storage of a client's credentials and token. The key contains the environment's name, the provider's origin (secrets
-/// of another provider must never reach it), the digest of the statement, and for a device's client the digest of the device id.
+/// The sealed storage of a client's credentials and token. The key contains the environment's name, the provider's
+/// origin (secrets of another provider must never reach it), the digest of the statement, and for a device's client the
+/// digest of the device id.
 pub(super) struct CredentialVault {
     kinds: CredentialKinds,
     name: Vec<u8>,
@@ -154,8 +156,8 @@ impl CredentialVault {
         Ok(credentials.map(|credentials| StoredCredentials { credentials, sealed: stored.sealed }))
     }
 
-    /// Replaces the credentials `before` with new ones. Returns the credentials that are stored now, which are another replica's
-    /// if it stored some in the meantime.
+    /// Replaces the credentials `before` with new ones. Returns the credentials that are stored now, which are another
+    /// replica's if it stored some in the meantime.
     ///
     /// # Errors
     /// The store fails.

@@ -1,5 +1,6 @@
-//! One client of the provider for each device, as the provider advises: the loss of a client logs out only one device. A client is
-//! registered when the device first requests a code, on the device's behalf and at its request rate, and never deleted.
+//! One client of the provider for each device, as the provider advises: the loss of a client logs out only one device.
+//! A client is registered when the device first requests a code, on the device's behalf and at its request rate, and
+//! never deleted.
 
 use std::{convert::Infallible, sync::Arc};
 

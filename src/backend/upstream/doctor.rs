@@ -1,5 +1,5 @@
-//! Examines an upstream in the order in which a call depends on its parts: name resolution, connection, TLS, clock, credentials,
-//! token, and then the API itself.
+//! Examines an upstream in the order in which a call depends on its parts: name resolution, connection, TLS, clock,
+//! credentials, token, and then the API itself.
 
 mod login;
 

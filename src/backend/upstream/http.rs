@@ -1,5 +1,5 @@
-//! The HTTP client of an upstream. It keeps to the rate limits and the caller's deadline, retries only where that is safe, and reads
-//! responses whole, up to a size limit.
+//! The HTTP client of an upstream. It keeps to the rate limits and the caller's deadline, retries only where that is
+//! safe, and reads responses whole, up to a size limit.
 
 use std::{error::Error as StdError, sync::Arc, time::Duration};
 
@@ -161,8 +161,8 @@ impl HttpClient {
         }
     }
 
-    /// Makes a request to an origin past the circuit breaker and all limits. Returns the response, or for the operator the reason
-    /// why there is none.
+    /// Makes a request to an origin past the circuit breaker and all limits. Returns the response, or for the operator
+    /// the reason why there is none.
     pub(super) async fn probe(
         &self,
         origin: ProviderOrigin,

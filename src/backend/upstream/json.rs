@@ -16,8 +16,8 @@ pub(super) fn text(object: &Value, key: &str) -> Option<String> {
     }
 }
 
-/// Returns the text under a key if it has at most `longest` bytes. A longer one is treated as absent: truncated, its meaning would
-/// change.
+/// Returns the text under a key if it has at most `longest` bytes. A longer one is treated as absent: truncated, its
+/// meaning would change.
 pub(super) fn text_up_to(object: &Value, key: &str, longest: usize) -> Option<String> {
     text(object, key).filter(|text| text.len() <= longest)
 }
@@ -41,7 +41,8 @@ pub(super) fn moment(object: &Value, key: &str) -> Option<Timestamp> {
     number(object, key).map(Timestamp::from_millis)
 }
 
-/// Keeps only the graphic ASCII characters of a text, at most `limit` of them: error codes and trace ids reach callers and logs.
+/// Keeps only the graphic ASCII characters of a text, at most `limit` of them: error codes and trace ids reach callers
+/// and logs.
 pub(super) fn plain(text: &str, limit: usize) -> String {
     text.chars().filter(char::is_ascii_graphic).take(limit).collect()
 }

@@ -1,5 +1,5 @@
-//! Request pacing by the provider's rate limit: one call a second for each device, with bursts of ten. A device is the address in
-//! `X-Forwarded-For` (reference, section 6). Calls that the provider would reject wait here instead.
+//! Request pacing by the provider's rate limit: one call a second for each device, with bursts of ten. A device is the
+//! address in `X-Forwarded-For` (reference, section 6). Calls that the provider would reject wait here instead.
 
 use std::{sync::Arc, time::Duration};
 

@@ -1,5 +1,5 @@
-//! Exponential backoff with jitter after failures. During a pause, attempts fail at once with the last error. After it, one attempt
-//! probes, and the others fail until it succeeds. The jitter keeps replicas from probing at the same time.
+//! Exponential backoff with jitter after failures. During a pause, attempts fail at once with the last error. After it,
+//! one attempt probes, and the others fail until it succeeds. The jitter keeps replicas from probing at the same time.
 
 use std::{
     collections::HashMap,
@@ -24,8 +24,8 @@ const LONGEST: Duration = Duration::from_secs(32);
 /// The limit of the jitter, which is up to half of a pause.
 const LONGEST_JITTER: Duration = Duration::from_secs(16);
 
-/// The maximum number of pauses. Few requestors fail at the same time. If there are more, the pause that ends first is dropped for
-/// the new one.
+/// The maximum number of pauses. Few requestors fail at the same time. If there are more, the pause that ends first is
+/// dropped for the new one.
 const REMEMBERED: usize = 1_000;
 
 struct Pause {

@@ -131,8 +131,8 @@ impl Registrar {
         Ok(self.parts.ledger.get(&self.vault.key(REREGISTRATION_KIND)).await?.is_some())
     }
 
-    /// Requests a token. With `as_new_client`, registers again first, because the provider refuses the previous client. `device` is
-    /// the address on whose behalf a device's client calls.
+    /// Requests a token. With `as_new_client`, registers again first, because the provider refuses the previous client.
+    /// `device` is the address on whose behalf a device's client calls.
     pub(super) async fn fetch(&self, as_new_client: bool, device: Option<Address>) -> Result<ProviderToken> {
         let stored = match self.credentials().await? {
             Some(stored) if as_new_client => self.register_again(stored, device).await?,
@@ -239,8 +239,8 @@ impl Registrar {
         Ok(stored)
     }
 
-    /// Stores issued credentials, and returns the stored ones. If another replica has stored others in the meantime, those are used
-    /// and ours discarded.
+    /// Stores issued credentials, and returns the stored ones. If another replica has stored others in the meantime,
+    /// those are used and ours discarded.
     async fn store_credentials(&self, unsaved: &UnsavedCredentials) -> Result<StoredCredentials> {
         let mut pauses = STORE_RETRY_PAUSES.into_iter();
         loop {

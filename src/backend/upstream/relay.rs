@@ -1,5 +1,5 @@
-//! Relays REST clients' calls to the provider's `/o/client`, and records the access tokens that it issues this way. A token on a
-//! call that the provider does not receive must have been recorded here before.
+//! Relays REST clients' calls to the provider's `/o/client`, and records the access tokens that it issues this way. A
+//! token on a call that the provider does not receive must have been recorded here before.
 
 use std::time::Duration;
 

@@ -22,8 +22,8 @@ use crate::domain::{
     randomness::{SharedRandomness, up_to},
 };
 
-/// The wait before a reset is retried after 403, and its jitter. 403 may also mean too many fast requests, and the resets of a batch
-/// must not be retried at the same time.
+/// The wait before a reset is retried after 403, and its jitter. 403 may also mean too many fast requests, and the
+/// resets of a batch must not be retried at the same time.
 const FORBIDDEN_PAUSE: Duration = Duration::from_secs(2);
 const FORBIDDEN_SPREAD: Duration = Duration::from_secs(1);
 
@@ -130,8 +130,9 @@ impl UpstreamSession {
         Ok(answer)
     }
 
-    /// Makes a call to the reset API. It answers 403 both to credentials that it no longer accepts and to too many fast requests. So
-    /// the call is retried first after a pause with a new token, and only then with a new registration, at most once a day.
+    /// Makes a call to the reset API. It answers 403 both to credentials that it no longer accepts and to too many fast
+    /// requests. So the call is retried first after a pause with a new token, and only then with a new registration, at
+    /// most once a day.
     pub(super) async fn send_reset(
         &self,
         context: &CallContext,

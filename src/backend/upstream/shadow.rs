@@ -1,5 +1,5 @@
-//! Shadows: our records of codes that the provider issued. They are written behind the response, because the provider has the code
-//! itself. Reads through this process see a shadow immediately.
+//! Shadows: our records of codes that the provider issued. They are written behind the response, because the provider
+//! has the code itself. Reads through this process see a shadow immediately.
 
 use std::{
     collections::HashMap,
@@ -32,8 +32,8 @@ const UNWRITTEN_MAX: usize = 10_000;
 /// The maximum number of shadows in a batch.
 const BATCH: usize = 256;
 
-/// The time for which the first shadow of a batch waits for others, so that they share a sync. No caller waits for it. It is shorter
-/// than the 10 ms within which a shadow must be written.
+/// The time for which the first shadow of a batch waits for others, so that they share a sync. No caller waits for it.
+/// It is shorter than the 10 ms within which a shadow must be written.
 const BATCH_DELAY: Duration = Duration::from_millis(7);
 
 /// The store's codes, together with shadows that are not written yet.
@@ -104,7 +104,8 @@ impl ShadowedCodes {
         Arc::new(Self { codes, unwritten, writer })
     }
 
-    /// Adds a shadow. Reads see it from now on, and it is written soon. If too many are unwritten, it is written before this returns.
+    /// Adds a shadow. Reads see it from now on, and it is written soon. If too many are unwritten, it is written before
+    /// this returns.
     ///
     /// # Errors
     /// The store fails. Only if the shadow is written before this returns.

@@ -1,9 +1,9 @@
-//! Access tokens: a single-flight cache, within this process by a lock and across replicas by a lease. Tokens are renewed before they
-//! expire.
+//! Access tokens: a single-flight cache, within this process by a lock and across replicas by a lease. Tokens are
+//! renewed before they expire.
 //!
-//! A request for a token runs on its own task, because a caller may be canceled, but credentials that the provider has issued must
-//! reach the ledger. Only the holder of the lock starts the task, so there is at most one. At most [`WAITING_MAX`] callers wait for
-//! the lock, and a canceled caller stops waiting.
+//! A request for a token runs on its own task, because a caller may be canceled, but credentials that the provider has
+//! issued must reach the ledger. Only the holder of the lock starts the task, so there is at most one. At most
+//! [`WAITING_MAX`] callers wait for the lock, and a canceled caller stops waiting.
 
 use std::{
     sync::{Arc, Mutex, PoisonError},
@@ -37,8 +37,8 @@ use crate::{
 /// The lease duration: longer than a registration and a token request can take.
 const LEASE: Duration = Duration::from_secs(120);
 
-/// The minimum interval at which a waiting replica polls the lease. Jitter adds up to the same again, so that replicas do not poll in
-/// step.
+/// The minimum interval at which a waiting replica polls the lease. Jitter adds up to the same again, so that replicas
+/// do not poll in step.
 const LEASE_POLL: Duration = Duration::from_millis(50);
 
 /// A token that replaced a refused one, and is refused within this time, is not replaced again: another one would not help.
@@ -155,8 +155,8 @@ impl TokenSource {
         Ok(token)
     }
 
-    /// Returns another token to replace a refused one. `None` if the refused one is itself such a new replacement, so that another one
-    /// would not help.
+    /// Returns another token to replace a refused one. `None` if the refused one is itself such a new replacement, so
+    /// that another one would not help.
     pub(super) async fn replacement_for(
         &self,
         refused: &Arc<ProviderToken>,

@@ -36,8 +36,9 @@ use crate::{
     },
 };
 
-/// The maximum size of parameters in a query, in bytes. Larger ones are sent as a form, which the documents allow too. Many servers
-/// accept 8 KiB of request line and headers together, and a device id alone may have 2048 bytes, which percent-encoding triples.
+/// The maximum size of parameters in a query, in bytes. Larger ones are sent as a form, which the documents allow too.
+/// Many servers accept 8 KiB of request line and headers together, and a device id alone may have 2048 bytes, which
+/// percent-encoding triples.
 const QUERY_MAX: usize = 1_024;
 
 /// The backend that uses version 1.

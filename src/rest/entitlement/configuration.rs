@@ -1,6 +1,7 @@
 //! `config/{requestor}`: the operators of a requestor, for a picker.
 //!
-//! The documents show no complete response. This one has what deployed parsers read (reference of the device flow, section 1.1).
+//! The documents show no complete response. This one has what deployed parsers read (reference of the device flow,
+//! section 1.1).
 
 use axum::{
     extract::{Path, Request, State, rejection::PathRejection},
@@ -73,7 +74,8 @@ fn in_xml(configuration: &RequestorConfiguration, device_type: &str) -> Vec<u8> 
     xml::of_json("config", &content(configuration, device_type, |id| id.into()))
 }
 
-/// Returns the content of both formats. A deployed parser reads the client's properties, of which only the device type is known.
+/// Returns the content of both formats. A deployed parser reads the client's properties, of which only the device type
+/// is known.
 fn content(
     configuration: &RequestorConfiguration,
     device_type: &str,
@@ -98,7 +100,8 @@ fn name(configuration: &RequestorConfiguration) -> &str {
     if configuration.name.is_empty() { &configuration.id } else { &configuration.name }
 }
 
-/// Returns an operator's fields for a picker, in the documented order. Fields that version 2 lacks have the documented defaults.
+/// Returns an operator's fields for a picker, in the documented order. Fields that version 2 lacks have the documented
+/// defaults.
 fn fields(mvpd: &Mvpd, id: Value) -> Map<String, Value> {
     let logo = if mvpd.logo_url.is_empty() { NO_LOGO } else { &mvpd.logo_url };
     let PlatformSso { is_enabled, boarding_status, in_picker, mapping_id, .. } = &mvpd.platform_sso;

@@ -80,8 +80,8 @@ impl EntitlementCall<'_> {
         }
     }
 
-    /// Returns the host's environment and the requestor: the one in the parameters; otherwise the only one of the client; otherwise the
-    /// last one of the device's calls.
+    /// Returns the host's environment and the requestor: the one in the parameters; otherwise the only one of the
+    /// client; otherwise the last one of the device's calls.
     pub(super) async fn place(
         &self,
         device_id: Option<&DeviceId>,

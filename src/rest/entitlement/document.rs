@@ -1,5 +1,5 @@
-//! Responses in JSON and XML. Both have the same fields; XML has a root and no namespace (reference of the device flow, sections 1 and
-//! 6.2).
+//! Responses in JSON and XML. Both have the same fields; XML has a root and no namespace (reference of the device flow,
+//! sections 1 and 6.2).
 
 use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};

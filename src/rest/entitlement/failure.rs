@@ -1,7 +1,7 @@
 //! Errors as in version 1 (reference of the device flow, section 5.2).
 //!
-//! Clients discard a login after a 401, and after a 403 to a check of the login. So a fault of the upstream, of our credentials there, or
-//! of this server never has one of these statuses.
+//! Clients discard a login after a 401, and after a 403 to a check of the login. So a fault of the upstream, of our
+//! credentials there, or of this server never has one of these statuses.
 
 use std::time::Duration;
 

@@ -37,8 +37,8 @@ pub(super) async fn usermetadata(State(face): State<RestFace>, request: Request)
     .await
 }
 
-/// Returns the documented content: the time in seconds, the names of the attributes that are encrypted for the programmer, and the
-/// attributes.
+/// Returns the documented content: the time in seconds, the names of the attributes that are encrypted for the
+/// programmer, and the attributes.
 fn content(metadata: UserMetadata) -> Map<String, Value> {
     let UserMetadata { mvpd, update_time, attributes } = metadata;
     let encrypted: Vec<_> = attributes

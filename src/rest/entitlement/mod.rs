@@ -1,5 +1,5 @@
-//! `/api/v1`: the rest of the version 1 flow, for both screens, of requestors whose backend is version 2 of the upstream (reference of
-//! the device flow, sections 1 to 5).
+//! `/api/v1`: the rest of the version 1 flow, for both screens, of requestors whose backend is version 2 of the
+//! upstream (reference of the device flow, sections 1 to 5).
 //!
 //! | module | contents |
 //! |---|---|
@@ -116,8 +116,8 @@ async fn answer(
     response
 }
 
-/// Answers the calls of a platform's single sign-on. They are not supported, because version 2 requires values that these clients do not
-/// send.
+/// Answers the calls of a platform's single sign-on. They are not supported, because version 2 requires values that
+/// these clients do not send.
 pub(super) async fn unsupported(
     axum::extract::State(face): axum::extract::State<RestFace>,
     request: Request,

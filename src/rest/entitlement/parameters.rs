@@ -62,8 +62,8 @@ pub(in crate::rest) fn redirect_url(field: &str, text: &str) -> Result<RedirectU
     })
 }
 
-/// Returns a `redirect_url` with its own query that was sent unencoded at the end, as in the documents: the rest of the query is a part
-/// of it. `None` if another reading is possible.
+/// Returns a `redirect_url` with its own query that was sent unencoded at the end, as in the documents: the rest of the
+/// query is a part of it. `None` if another reading is possible.
 pub(in crate::rest) fn unencoded_redirect_url(query: &str) -> Option<&str> {
     const NAME: &str = "redirect_url=";
     let begin = if query.starts_with(NAME) { 0 } else { query.find(&format!("&{NAME}"))? + 1 };
@@ -75,8 +75,8 @@ pub(in crate::rest) fn unencoded_redirect_url(query: &str) -> Option<&str> {
     (is_unencoded && !rest.split('&').any(is_other)).then_some(text)
 }
 
-/// Parses the viewer's identity for a promotional TempPass in the request's `field`: a JSON object, or one with parentheses for the
-/// braces, as printed in the documents.
+/// Parses the viewer's identity for a promotional TempPass in the request's `field`: a JSON object, or one with
+/// parentheses for the braces, as printed in the documents.
 ///
 /// # Errors
 /// The text is not such an object, or too long. The error does not repeat it, since it is personal data.
@@ -94,7 +94,8 @@ pub(in crate::rest) fn temp_pass_identity(field: &str, text: &str) -> Result<Sec
     }
 }
 
-/// Splits a comma-separated list of resources. A resource may be a document; the commas between its first and last tag belong to it.
+/// Splits a comma-separated list of resources. A resource may be a document; the commas between its first and last tag
+/// belong to it.
 pub(in crate::rest) fn split_resources(text: &str) -> Vec<&str> {
     let mut resources = Vec::new();
     let mut rest = text;

@@ -28,8 +28,8 @@ use crate::{
 /// The source of a TempPass's decisions.
 const DECISION_SOURCE: &str = "temppass";
 
-/// A trial with a start time within this duration may not have started: the provider may return a profile before the first decision,
-/// with the time of the response as its start. The duration covers clock skew and latency.
+/// A trial with a start time within this duration may not have started: the provider may return a profile before the
+/// first decision, with the time of the response as its start. The duration covers clock skew and latency.
 const JUST_NOW: Duration = Duration::from_secs(5);
 
 /// The maximum number of recently authorized trials in the cache.
@@ -50,8 +50,8 @@ impl V2Trials {
         Self { upstream, profiles, decisions, authorized: Cache::new(REMEMBERED) }
     }
 
-    /// Reports whether a trial with a profile has started. The provider may return a profile for a trial that can still start. Without
-    /// evidence, the trial counts as started.
+    /// Reports whether a trial with a profile has started. The provider may return a profile for a trial that can still
+    /// start. Without evidence, the trial counts as started.
     fn has_started(&self, subject: &TrialSubject, profile: &Profile, trial: &TrialView) -> bool {
         let max = subject.rule.as_ref().and_then(|rule| rule.max_resources);
         if !trial.used_resources.is_empty() {
