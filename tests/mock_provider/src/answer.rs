@@ -1,4 +1,4 @@
-//! An answer before it is sent, so that faults can still change it.
+//! A response before it is sent, so that faults can still change it.
 
 use std::{convert::Infallible, error::Error, future, io, time::Duration};
 
@@ -13,28 +13,28 @@ use serde::Serialize;
 
 use crate::{clock, xml::escaped};
 
-/// What is sent: nearly always a whole body, which costs no allocation.
+/// The body that is sent: nearly always a complete one, which needs no allocation.
 pub(crate) type Body = Either<Full<Bytes>, UnsyncBoxBody<Bytes, Box<dyn Error + Send + Sync>>>;
 
-/// The answer to a call.
+/// The response to a call.
 #[derive(Debug)]
 pub(crate) struct Answer {
-    /// Its status.
+    /// The status.
     pub status: StatusCode,
-    /// Its headers, without those that the transport adds.
+    /// The headers, without those that the transport adds.
     pub headers: HeaderMap,
-    /// Its body.
+    /// The body.
     pub content: Content,
 }
 
-/// The body of an answer.
+/// The body of a response.
 #[derive(Debug)]
 pub(crate) enum Content {
     /// These bytes.
     Whole(Bytes),
-    /// The first half of these bytes, and then the end of the connection.
+    /// The first half of these bytes, after which the connection is closed.
     Cut(Bytes),
-    /// So many bytes, made up while they are sent.
+    /// This many bytes, generated while they are sent.
     MadeUp(u64),
 }
 
@@ -51,13 +51,13 @@ impl Answer {
         Self::new(status, "application/json", body)
     }
 
-    /// JSON as v2 labels it.
+    /// JSON with the content type of v2.
     pub(crate) fn json_utf8(status: StatusCode, value: &impl Serialize) -> Self {
         let content_type = HeaderValue::from_static("application/json;charset=UTF-8");
         Self::json(status, value).header(CONTENT_TYPE, content_type)
     }
 
-    /// A browser is sent on. `None` where the place cannot stand in a header.
+    /// A redirect of a browser. `None` if the location is not a valid header value.
     pub(crate) fn redirect(location: &str) -> Option<Self> {
         Some(Self::html(StatusCode::FOUND).header(LOCATION, HeaderValue::from_str(location).ok()?))
     }
@@ -71,7 +71,7 @@ impl Answer {
         Self::new(status, "text/html; charset=utf-8", page)
     }
 
-    /// A page such as a proxy in front of the provider would send.
+    /// A page like those of a proxy in front of the provider.
     pub(crate) fn html(status: StatusCode) -> Self {
         Self::new(
             status,
@@ -85,20 +85,20 @@ impl Answer {
         Self::bare(StatusCode::NO_CONTENT, Content::Whole(Bytes::new()))
     }
 
-    /// This content without a header.
+    /// This body without headers.
     pub(crate) fn bare(status: StatusCode, content: Content) -> Self {
         Self { status, headers: HeaderMap::new(), content }
     }
 
-    /// The same with a header set.
+    /// The same response with this header.
     pub(crate) fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
         self.headers.insert(name, value);
         self
     }
 
-    /// The response, sent at this time.
+    /// The HTTP response, with this time as its `Date`.
     pub(crate) fn into_response(mut self, now: i64) -> Response<Body> {
-        // The length of a whole body is known to the transport.
+        // The transport knows the length of a complete body.
         if let Content::Cut(bytes) = &self.content {
             self.headers.insert(CONTENT_LENGTH, HeaderValue::from(bytes.len()));
         }
@@ -123,7 +123,7 @@ impl Content {
 type Boxed = UnsyncBoxBody<Bytes, Box<dyn Error + Send + Sync>>;
 
 fn cut(bytes: Bytes) -> Boxed {
-    /// Without a pause the connection would be closed before its buffer was written.
+    /// Without this pause, the connection would be closed before its buffer is written.
     const PAUSE: Duration = Duration::from_millis(20);
     let half = Frame::data(bytes.slice(..bytes.len() / 2));
     let end = async {
@@ -133,7 +133,7 @@ fn cut(bytes: Bytes) -> Boxed {
     StreamBody::new(stream::iter([Ok(half)]).chain(stream::once(end))).boxed_unsync()
 }
 
-/// The alphabet, over and over.
+/// The alphabet, repeated.
 fn made_up(length: u64) -> Boxed {
     const ALPHABET: &[u8] = b"abcdefghijklmnopqrstuvwxyz";
     let chunk = Bytes::from(ALPHABET.repeat(512));

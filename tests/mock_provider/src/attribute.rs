@@ -1,15 +1,15 @@
-//! What a profile tells of a viewer.
+//! Viewer attributes of a profile.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use serde_json::{Map, Value, json};
 
-/// An attribute that everybody can read.
+/// An attribute that is not encrypted.
 pub(crate) fn plain(value: Value) -> Value {
     json!({ "value": value, "state": "plain" })
 }
 
-/// An identifier of 40 hexadecimal digits, always the same one for the same text.
+/// An identifier of 40 hexadecimal digits, derived from the text.
 pub(crate) fn identifier(text: &str) -> String {
     let part = |salt: u8| {
         let mut hasher = DefaultHasher::new();
@@ -21,7 +21,7 @@ pub(crate) fn identifier(text: &str) -> String {
     identifier
 }
 
-/// The attributes of an operator's viewer: a value of each kind that JSON has, and one that only the programmer can decrypt.
+/// The default attributes of a viewer: a value of each JSON type, and one that only the programmer can decrypt.
 pub(crate) fn of_viewer(mvpd: &str, user: &str) -> Map<String, Value> {
     let attributes = json!({
         "userID": plain(json!(identifier(&format!("{mvpd}/{user}")))),
@@ -41,10 +41,10 @@ pub(crate) fn of_viewer(mvpd: &str, user: &str) -> Map<String, Value> {
     }
 }
 
-/// What a test said of a viewer: values that are meant to be plain, or whole attributes.
+/// The attributes that a test sets: plain values or complete attributes.
 pub(crate) fn of_test(said: Map<String, Value>) -> impl Iterator<Item = (String, Value)> {
     said.into_iter().map(|(name, value)| {
-        let is_whole = value.get("state").is_some() || value.get("error").is_some();
-        (name, if is_whole { value } else { plain(value) })
+        let is_complete = value.get("state").is_some() || value.get("error").is_some();
+        (name, if is_complete { value } else { plain(value) })
     })
 }

@@ -1,4 +1,4 @@
-//! A call as the handlers read it.
+//! A call, as the handlers read it.
 
 use std::{borrow::Cow, net::SocketAddr};
 
@@ -6,32 +6,32 @@ use http::{HeaderMap, Method, header::CONTENT_TYPE, request::Parts};
 use hyper::body::Bytes;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 
-/// What stands for itself in a path and in a query.
+/// The characters that are not percent-encoded in a path or a query.
 const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
-/// A request that was read to its end.
+/// A completely read request.
 #[derive(Debug)]
 pub(crate) struct Call {
     /// The method.
     pub method: Method,
-    /// The path as it was sent.
+    /// The path as sent.
     pub path: String,
-    /// The query as it was sent; empty when there is none.
+    /// The query as sent; empty if there is none.
     pub query: String,
     /// The headers.
     pub headers: HeaderMap,
     /// The body.
     pub body: Bytes,
-    /// Who sent it.
+    /// The address of the caller.
     pub peer: SocketAddr,
 }
 
-/// The parameters of the query and of the form, in this order.
+/// The parameters of the query, then those of the form.
 #[derive(Debug, Default)]
 pub(crate) struct Parameters(Vec<(String, String)>);
 
 impl Call {
-    /// The call that these parts make.
+    /// Creates a call from these parts.
     pub(crate) fn new(head: Parts, body: Bytes, peer: SocketAddr) -> Self {
         Self {
             method: head.method,
@@ -43,7 +43,7 @@ impl Call {
         }
     }
 
-    /// The header's value, if it is there and isn't empty.
+    /// The header's value, if it is present and not empty.
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
         let value = self.headers.get(name)?.to_str().ok()?.trim();
         (!value.is_empty()).then_some(value)
@@ -55,7 +55,7 @@ impl Call {
         scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
     }
 
-    /// The origin under which the caller knows this provider.
+    /// The origin by which the caller addresses this provider.
     pub(crate) fn origin(&self) -> String {
         format!("http://{}", self.header("host").unwrap_or("localhost"))
     }
@@ -75,8 +75,8 @@ impl Call {
         media_type.starts_with("application/x-www-form-urlencoded")
     }
 
-    /// The device's address: the last that was forwarded, which is the only one that the nearest caller vouches for, or
-    /// the caller's own.
+    /// The device's address: the last forwarded one, which is the only one that the direct caller added, or the caller's own
+    /// address.
     pub(crate) fn address(&self) -> Cow<'_, str> {
         let last = self.headers.get_all("x-forwarded-for").iter().next_back();
         let forwarded = last.and_then(|value| value.to_str().ok()).and_then(|value| value.rsplit(',').next());
@@ -88,7 +88,7 @@ impl Call {
 }
 
 impl Parameters {
-    /// The first value of the parameter that isn't empty.
+    /// The first non-empty value of the parameter.
     pub(crate) fn get(&self, name: &str) -> Option<&str> {
         self.0.iter().find(|(key, value)| key == name && !value.is_empty()).map(|(_, value)| value.as_str())
     }
@@ -101,12 +101,12 @@ impl Parameters {
     }
 }
 
-/// A piece of a path without its percent signs.
+/// A percent-decoded path segment.
 pub(crate) fn decode(text: &str) -> Cow<'_, str> {
     percent_decode_str(text).decode_utf8_lossy()
 }
 
-/// The text as a piece of a path or of a query.
+/// The text, percent-encoded for a path or a query.
 pub(crate) fn encode(text: &str) -> String {
     utf8_percent_encode(text, RESERVED).to_string()
 }

@@ -1,4 +1,4 @@
-//! The calls so far, for tests to read.
+//! The log of calls, for tests.
 
 use std::rc::Rc;
 
@@ -13,15 +13,15 @@ use crate::{
     throttle::Throttle,
 };
 
-/// How much of a body is kept.
+/// The maximum length of a logged body.
 const BODY_LIMIT: usize = 64 << 10;
 
-/// Every call but those of the control API, in the order of arrival.
+/// Every call except those of the control API, in order of arrival.
 #[derive(Debug)]
 pub(crate) struct CallLog {
     is_on: bool,
     entries: Vec<Entry>,
-    /// How many calls were forgotten, so that a ticket from before does not name a call from after.
+    /// The number of deleted calls, so that an old ticket does not refer to a newer call.
     forgotten: usize,
 }
 
@@ -32,9 +32,9 @@ struct Entry {
     query: String,
     headers: Map<String, Value>,
     body: String,
-    /// 0 while there is no answer.
+    /// 0 until there is a response.
     status: u16,
-    /// When it came, by the clock that tests move.
+    /// The time of arrival by the clock that tests control.
     at_ms: i64,
     /// The device's address.
     address: String,
@@ -48,12 +48,12 @@ struct Entry {
 pub(crate) struct Ticket(Option<usize>);
 
 impl CallLog {
-    /// A log that keeps calls, or one that keeps nothing.
+    /// Creates a log that keeps calls, or one that keeps none.
     pub(crate) fn new(is_on: bool) -> Self {
         Self { is_on, entries: Vec::new(), forgotten: 0 }
     }
 
-    /// Notes a call that has no answer yet.
+    /// Records a call that has no response yet.
     pub(crate) fn begin(
         &mut self,
         call: &Call,
@@ -77,7 +77,7 @@ impl CallLog {
         Ticket(Some(self.forgotten + self.entries.len() - 1))
     }
 
-    /// Notes the answer's status.
+    /// Records the status of the response.
     pub(crate) fn finish(&mut self, ticket: Ticket, status: StatusCode) {
         let index = ticket.0.and_then(|number| number.checked_sub(self.forgotten));
         if let Some(entry) = index.and_then(|index| self.entries.get_mut(index)) {
@@ -90,7 +90,7 @@ impl CallLog {
         &self.entries
     }
 
-    /// How often each address calls what.
+    /// The call rates by address and endpoint.
     pub(crate) fn rates(&self) -> Rates {
         Rates::of(self.entries.iter().map(|entry| Counted {
             endpoint: format!("{} {}", entry.method, endpoint::of(&entry.path)),
@@ -101,14 +101,14 @@ impl CallLog {
         }))
     }
 
-    /// Forgets them.
+    /// Deletes the recorded calls.
     pub(crate) fn clear(&mut self) {
         self.forgotten += self.entries.len();
         self.entries.clear();
     }
 }
 
-/// The headers by their names in lower case; the values of one that was sent several times are joined.
+/// The headers by lower-case name. The values of a repeated header are joined.
 pub(crate) fn headers(call: &Call) -> Map<String, Value> {
     let join = |name| {
         let values = call.headers.get_all(name).iter();

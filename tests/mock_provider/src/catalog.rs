@@ -1,4 +1,4 @@
-//! The operators that there are.
+//! The catalog of operators.
 
 use std::rc::Rc;
 
@@ -15,7 +15,7 @@ use crate::{
 const MINUTE: i64 = 60 * 1000;
 const HOUR: i64 = 60 * MINUTE;
 
-/// All of them, in the order in which the configuration shows them.
+/// All operators, in the order of the configuration response.
 #[derive(Debug)]
 pub(crate) struct Catalog(Vec<Rc<Mvpd>>);
 
@@ -54,7 +54,7 @@ impl Catalog {
         Ok(mvpd)
     }
 
-    /// The operator. What is called like a TempPass is one, listed or not.
+    /// The operator. An id that starts like a TempPass is one even if it is not listed.
     pub(crate) fn find(&self, id: &str) -> Option<Rc<Mvpd>> {
         self.listed(id).cloned().or_else(|| {
             let rule = if id.starts_with("TempPassREF") { PROMOTIONAL } else { BASIC };
@@ -62,22 +62,22 @@ impl Catalog {
         })
     }
 
-    /// The operator by a platform's name of it.
+    /// The operator by its id on a platform.
     pub(crate) fn mapped(&self, platform_id: &str) -> Option<&Rc<Mvpd>> {
         self.0.iter().find(|mvpd| mvpd.platform_mapping_id.as_deref() == Some(platform_id))
     }
 
-    /// Those that are integrated with the service provider.
+    /// The operators that are integrated with the service provider.
     pub(crate) fn of(&self, service_provider: &str) -> impl Iterator<Item = &Mvpd> {
         self.0.iter().map(|mvpd| &**mvpd).filter(move |mvpd| mvpd.serves(service_provider))
     }
 
-    /// All of them.
+    /// All operators.
     pub(crate) fn all(&self) -> impl Iterator<Item = &Mvpd> {
         self.0.iter().map(|mvpd| &**mvpd)
     }
 
-    /// Adds an operator, or changes what the patch names of one (RFC 7386).
+    /// Adds an operator, or applies the patch to an existing one (RFC 7386).
     pub(crate) fn change(&mut self, patch: &Value) -> Result<(), String> {
         let id = patch["id"].as_str().filter(|id| !id.is_empty()).ok_or("an id is missing")?;
         let former = self.find(id).unwrap_or_else(|| Rc::new(Mvpd::named(id, id)));

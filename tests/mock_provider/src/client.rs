@@ -4,7 +4,7 @@ use std::{collections::HashMap, rc::Rc};
 
 use crate::{random, settings::ClientsPerStatement};
 
-/// A statement has one client, unless the settings say otherwise: registering it again ends the former one and its tokens.
+/// The clients. By default a statement has one client: registering it again ends the former client and its tokens.
 #[derive(Debug)]
 pub(crate) struct Clients {
     token_seconds: u32,
@@ -12,29 +12,29 @@ pub(crate) struct Clients {
     by_statement: HashMap<String, String>,
     tokens: HashMap<String, Grant>,
     sweep_at: usize,
-    /// The client that registered last, for tests that do not name one.
+    /// The client that registered last, for tests that name no client.
     latest: Option<String>,
-    /// How many registrations there were.
+    /// The number of registrations.
     pub registrations: u64,
-    /// How many tokens were issued.
+    /// The number of issued tokens.
     pub tokens_issued: u64,
 }
 
-/// What a client needs to ask for tokens.
+/// The credentials with which a client requests tokens.
 #[derive(Debug)]
 pub(crate) struct Credentials {
-    /// Its id.
+    /// The id.
     pub id: String,
-    /// Its secret.
+    /// The secret.
     pub secret: String,
 }
 
 /// A new access token.
 #[derive(Debug)]
 pub(crate) struct Token {
-    /// What goes into the header.
+    /// The token.
     pub value: String,
-    /// How long it lives.
+    /// Its lifetime.
     pub seconds: u32,
 }
 
@@ -45,7 +45,7 @@ struct Grant {
 }
 
 impl Clients {
-    /// Without any client.
+    /// Creates a registry without clients.
     pub(crate) fn new(token_seconds: u32) -> Self {
         Self {
             token_seconds,
@@ -59,7 +59,7 @@ impl Clients {
         }
     }
 
-    /// Makes the statement's client.
+    /// Registers a client for the statement.
     pub(crate) fn register(&mut self, statement: &str, clients: ClientsPerStatement) -> Credentials {
         let client = Credentials { id: random::uuid().to_string(), secret: random::secret() };
         self.secrets.insert(client.id.clone(), client.secret.clone());
@@ -74,7 +74,7 @@ impl Clients {
         client
     }
 
-    /// Issues a token, unless there is no such client.
+    /// Issues a token, if the client exists.
     pub(crate) fn issue(&mut self, id: &str, secret: &str, now: i64) -> Option<Token> {
         if self.secrets.get(id)? != secret {
             return None;
@@ -87,7 +87,7 @@ impl Clients {
         Some(token)
     }
 
-    /// The client of the token, if both live.
+    /// The client of the token, if both are valid.
     pub(crate) fn admit(&self, token: &str, now: i64) -> Option<Rc<str>> {
         let grant = self.tokens.get(token).filter(|grant| grant.expires > now)?;
         self.secrets.contains_key(&*grant.client).then(|| grant.client.clone())
@@ -103,19 +103,19 @@ impl Clients {
         self.latest.as_deref()
     }
 
-    /// Ends every token.
+    /// Invalidates every token.
     pub(crate) fn forget_tokens(&mut self) {
         self.tokens.clear();
     }
 
-    /// Ends every client, and with it its tokens.
+    /// Deletes every client and its tokens.
     pub(crate) fn forget_clients(&mut self) {
         self.secrets.clear();
         self.by_statement.clear();
         self.tokens.clear();
     }
 
-    /// Forgets dead tokens, each time that there are twice as many as the last time left.
+    /// Removes expired tokens whenever the number of tokens has doubled since the last removal.
     fn sweep(&mut self, now: i64) {
         if self.tokens.len() >= self.sweep_at {
             let secrets = &self.secrets;

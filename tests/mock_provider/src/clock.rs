@@ -1,34 +1,34 @@
-//! The time that the mock believes in: milliseconds since the epoch.
+//! The mock's clock, in milliseconds since the epoch.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use http::HeaderValue;
 
-/// The system's time and how far tests have moved it.
+/// The system's time plus the offset that tests set.
 #[derive(Debug, Default)]
 pub(crate) struct Clock {
     offset: i64,
 }
 
 impl Clock {
-    /// Now.
+    /// The current time.
     pub(crate) fn now(&self) -> i64 {
         system_time() + self.offset
     }
 
-    /// Moves the clock, back if this is negative.
+    /// Advances the clock, or sets it back if this is negative.
     pub(crate) fn advance(&mut self, milliseconds: i64) {
         self.offset += milliseconds;
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "this is the clock that the rest asks")]
+#[expect(clippy::disallowed_methods, reason = "every other module gets the time from here")]
 fn system_time() -> i64 {
     let elapsed = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     i64::try_from(elapsed.as_millis()).expect("before the year 292 million")
 }
 
-/// The time as a `Date` header says it (RFC 9110, section 5.6.7).
+/// The time in the format of a `Date` header (RFC 9110, section 5.6.7).
 pub(crate) fn http_date(now: i64) -> HeaderValue {
     const DAYS: [&str; 7] = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"];
     const MONTHS: [&str; 12] =
@@ -47,8 +47,8 @@ pub(crate) fn http_date(now: i64) -> HeaderValue {
     HeaderValue::from_str(&text).expect("ASCII")
 }
 
-/// The year, the month and the day, so many days after the epoch. Years are counted from March, so that the day which only
-/// some of them have is their last.
+/// The year, month and day of this day after the epoch. The calculation starts years in March, so that the leap day is the
+/// last day of a year.
 fn civil(days: i64) -> (i64, i64, i64) {
     const DAYS_TO_EPOCH: i64 = 719_468;
     const DAYS_IN_ERA: i64 = 146_097;

@@ -1,4 +1,4 @@
-//! Codes, and what is known by them until they expire.
+//! Codes, and the values that they identify until they expire.
 
 use std::{
     cmp::Reverse,
@@ -9,19 +9,19 @@ use serde::{Serialize, Serializer};
 
 use crate::random;
 
-/// How many of one kind are held: enough for any test, and a bound for a benchmark that runs for minutes. One more drives
-/// out the one that would expire first.
+/// The maximum number of codes of one kind: enough for any test, and a limit for long benchmarks. Beyond it, a new code
+/// replaces the one that would expire first.
 const CAPACITY: usize = 50_000;
 
-/// A code such as the TV shows.
+/// A code as the TV shows it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct Code([u8; 7]);
 
-/// What is known by its code.
+/// Values by code.
 #[derive(Debug)]
 pub(crate) struct Codes<T> {
     held: HashMap<Code, Held<T>>,
-    /// When each expires, among them codes that were deleted before.
+    /// The expiry of each code, including codes that were already deleted.
     ends: BinaryHeap<Reverse<(i64, Code)>>,
 }
 
@@ -32,13 +32,13 @@ struct Held<T> {
 }
 
 impl Code {
-    /// A new code.
+    /// Generates a code.
     pub(crate) fn random() -> Self {
         const LETTERS: &[u8; 36] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
         Self(random::bytes().map(|byte: u8| LETTERS[usize::from(byte) % LETTERS.len()]))
     }
 
-    /// The code that was sent; one that has not the right length is none of ours.
+    /// Parses a sent code. A code of another length is not one of ours.
     fn parse(text: &str) -> Option<Self> {
         text.as_bytes().try_into().ok().map(Self)
     }
@@ -62,26 +62,26 @@ impl<T> Default for Codes<T> {
 }
 
 impl<T> Codes<T> {
-    /// Holds the value until then.
+    /// Stores the value until then.
     pub(crate) fn insert(&mut self, code: Code, expires: i64, now: i64, value: T) {
         self.held.insert(code, Held { expires, value });
         self.ends.push(Reverse((expires, code)));
         self.drop_expired(now);
     }
 
-    /// What is known by the code.
+    /// The value of the code.
     pub(crate) fn get_mut(&mut self, code: &str, now: i64) -> Option<&mut T> {
         let held = self.held.get_mut(&Code::parse(code)?)?;
         (held.expires > now).then_some(&mut held.value)
     }
 
-    /// Takes out what is known by the code.
+    /// Removes and returns the value of the code.
     pub(crate) fn remove(&mut self, code: &str, now: i64) -> Option<T> {
         let held = self.held.remove(&Code::parse(code)?)?;
         (held.expires > now).then_some(held.value)
     }
 
-    /// How many are alive.
+    /// The number of live codes.
     pub(crate) fn count(&mut self, now: i64) -> usize {
         self.drop_expired(now);
         self.held.len()

@@ -1,4 +1,4 @@
-//! Which operators a service provider works with, v2.
+//! The operators of a service provider, v2.
 
 use http::StatusCode;
 use serde_json::{Value, json};
@@ -11,15 +11,14 @@ use crate::{
     viewer,
 };
 
-/// `GET /api/v2/{serviceProvider}/configuration`: under the names of the pages as well as under those of the OpenAPI file,
-/// since they differ.
+/// `GET /api/v2/{serviceProvider}/configuration`: with the field names of both the pages and the OpenAPI file, which differ.
 pub(crate) fn read(mock: &Mock, request: &Request<'_>) -> Result<Answer, Answer> {
-    // Without a description the platform is unknown, and no error.
+    // Without device information the platform is unknown, which is not an error.
     let device = viewer::device(request.call).ok();
     let os = device.as_ref().and_then(|device| device.info.os_name.get()).unwrap_or("Unknown");
     let kind =
         device.as_ref().and_then(|device| device.info.primary_hardware_type.get()).unwrap_or("unknown");
-    // What single sign-on of Apple's platforms needs is shown there only (assumption).
+    // The members for single sign-on on Apple's platforms are shown only there (assumption).
     let is_apple = ["tvOS", "iOS"].contains(&os);
     let domains = mock.settings.domains.iter().map(|name| json!({ "name": name, "mvpdInitiated": false }));
     let mvpds = mock.catalog.of(request.service_provider).map(|mvpd| shown(mvpd, is_apple));

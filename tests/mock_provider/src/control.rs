@@ -1,20 +1,21 @@
-//! How tests steer the mock: `/mock/…`, which is neither throttled nor logged nor hit by faults.
+//! The control API by which tests configure the mock: `/mock/…`. Its calls are not rate-limited, not logged, and not affected
+//! by faults.
 //!
-//! | call | what it does |
+//! | call | effect |
 //! |---|---|
-//! | `GET, DELETE /mock/calls` | shows and forgets the calls so far: what came, when, from which address, by which client |
-//! | `GET /mock/rates` | counts them by endpoint and address, with the most that came in less than a second |
+//! | `GET, DELETE /mock/calls` | returns and deletes the recorded calls: content, time, address and client |
+//! | `GET /mock/rates` | counts the calls by endpoint and address, with the most in less than a second |
 //! | `GET /mock/state` | counts registrations, tokens and codes |
-//! | `POST /mock/clock` | moves the clock by `advance_ms` |
-//! | `POST /mock/login` | finishes the login of a `service_provider`'s `code`, with a `profile` where that is not the usual one |
-//! | `POST, DELETE /mock/faults` | orders what goes wrong for calls, and ends it (`fault`) |
-//! | `POST /mock/settings` | changes `settings`, and shows them |
-//! | `GET, POST, DELETE /mock/mvpds` | shows, changes and removes operators, by `id` (`mvpd`) |
-//! | `POST /mock/accounts` | adds a viewer whom an operator knows (`login`) |
-//! | `POST /mock/profiles` | puts a login on a device, without a session (`profile`) |
-//! | `POST /mock/profiles/invalidate` | takes logins back |
-//! | `POST, DELETE /mock/verdicts` | orders decisions, and ends that (`decision`) |
-//! | `POST /mock/forget_tokens`, `/mock/forget_clients` | ends tokens, or clients with theirs |
+//! | `POST /mock/clock` | advances the clock by `advance_ms` |
+//! | `POST /mock/login` | completes the login of a `service_provider`'s `code`, with a `profile` other than the default if given |
+//! | `POST, DELETE /mock/faults` | adds faults of calls, and removes them (`fault`) |
+//! | `POST /mock/settings` | changes `settings` and returns them |
+//! | `GET, POST, DELETE /mock/mvpds` | lists, changes and removes operators by `id` (`mvpd`) |
+//! | `POST /mock/accounts` | adds a viewer's account with an operator (`login`) |
+//! | `POST /mock/profiles` | adds a login for a device without a session (`profile`) |
+//! | `POST /mock/profiles/invalidate` | invalidates logins |
+//! | `POST, DELETE /mock/verdicts` | sets decisions, and removes these settings (`decision`) |
+//! | `POST /mock/forget_tokens`, `/mock/forget_clients` | deletes tokens, or clients with their tokens |
 
 mod order;
 
@@ -38,7 +39,7 @@ struct LoginOrder {
     profile: ProfileOrder,
 }
 
-/// The answer of the control API.
+/// The response of the control API.
 pub(crate) fn answer(mock: &mut Mock, call: &Call) -> Answer {
     operate(mock, call).unwrap_or_else(|refusal| refusal)
 }
@@ -64,7 +65,7 @@ fn operate(mock: &mut Mock, call: &Call) -> Result<Answer, Answer> {
         (&Method::DELETE, "/mock/verdicts") => mock.verdicts.clear(),
         (&Method::POST, "/mock/forget_tokens") => mock.clients.forget_tokens(),
         (&Method::POST, "/mock/forget_clients") => mock.clients.forget_clients(),
-        _ => return Err(refuse(StatusCode::NOT_FOUND, "there is no such control")),
+        _ => return Err(refuse(StatusCode::NOT_FOUND, "unknown control call")),
     }
     Ok(Answer::nothing())
 }
@@ -86,7 +87,7 @@ fn advance(mock: &mut Mock, call: &Call) -> Result<Answer, Answer> {
     Ok(Answer::json(StatusCode::OK, &json!({ "now_ms": mock.clock.now() })))
 }
 
-/// The viewer logs in on the second screen: v1 gives the code back, v2 shows the profile.
+/// Completes a login on the second screen: v1 deletes the code, v2 creates the profile.
 fn login(mock: &mut Mock, call: &Call) -> Result<Answer, Answer> {
     let LoginOrder { service_provider, code, mvpd, profile } = read(call)?;
     let now = mock.clock.now();
@@ -95,7 +96,7 @@ fn login(mock: &mut Mock, call: &Call) -> Result<Answer, Answer> {
         return Ok(logged_in("v1"));
     }
     let session = session::find(mock, &service_provider, &code);
-    let session = session.map_err(|_| refuse(StatusCode::NOT_FOUND, "there is no such code"))?;
+    let session = session.map_err(|_| refuse(StatusCode::NOT_FOUND, "unknown code"))?;
     let mvpd = mvpd.or_else(|| session.parameters.mvpd.clone());
     let mvpd = mvpd.ok_or_else(|| bad_request("an mvpd is missing"))?;
     session.login = Some(mvpd.clone());

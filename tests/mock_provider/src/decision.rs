@@ -1,4 +1,4 @@
-//! Decisions: whether a viewer may watch, v2.
+//! Authorization decisions, v2.
 
 mod item;
 mod media_token;
@@ -24,13 +24,13 @@ use crate::{
 
 pub(crate) use verdict::Verdicts;
 
-/// What is asked for.
+/// The kind of decision.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Question {
     /// Whether the viewer may watch now.
     Authorize,
-    /// Which of a list the viewer could watch.
+    /// Which resources of a list the viewer could watch.
     Preauthorize,
 }
 
@@ -39,7 +39,7 @@ struct RequestedResources {
     resources: Vec<String>,
 }
 
-/// `POST /api/v2/{serviceProvider}/decisions/authorize/{mvpd}`, and the same with `preauthorize`.
+/// `POST /api/v2/{serviceProvider}/decisions/authorize/{mvpd}` and `…/preauthorize/{mvpd}`.
 pub(crate) fn decide(
     mock: &mut Mock,
     request: &Request<'_>,
@@ -73,13 +73,13 @@ fn resources(mock: &Mock, request: &Request<'_>, question: Question) -> Result<V
         Question::Preauthorize => mock.settings.max_preauthorize,
     };
     if resources.len() > max {
-        // Its own status is 403, which no decision has as its status of HTTP (assumption).
+        // The status in the body is 403, but the HTTP status of a decision never is (assumption).
         return Err(problem::TOO_MANY_RESOURCES.answer_with(StatusCode::BAD_REQUEST, None));
     }
     Ok(resources)
 }
 
-/// What a test has ordered, or what the trial, the degradation or the operator says.
+/// The decision that a test has set, or that of the trial, the degradation or the operator.
 fn decision(
     mock: &mut Mock,
     owner: &Owner,
@@ -104,7 +104,7 @@ fn without_trial(mock: &Mock, owner: &Owner, mvpd: &Mvpd) -> Outcome {
     let until = Some(now.saturating_add(mock.settings.decision_ms));
     match mvpd.behavior.degradation {
         Some(Degradation::AllLoggedIn) => return Outcome::permit(source, until),
-        // The pages show times of the token only.
+        // The pages show only the times of the token.
         Some(Degradation::AllPermitted) => return Outcome::permit(source, None),
         Some(Degradation::NonePermitted) => return Outcome::deny(source, problem::DEGRADATION_RULE),
         None => {}
@@ -117,7 +117,7 @@ fn without_trial(mock: &Mock, owner: &Owner, mvpd: &Mvpd) -> Outcome {
     }
 }
 
-/// Who decides where no test has ordered anything.
+/// The source of decisions that no test has set.
 fn natural_source(mvpd: &Mvpd) -> &'static str {
     if mvpd.behavior.trial.is_some() {
         "temppass"

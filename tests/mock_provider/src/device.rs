@@ -1,4 +1,4 @@
-//! A device that calls.
+//! The calling device.
 
 use std::sync::LazyLock;
 
@@ -11,21 +11,21 @@ use serde_json::Value;
 
 use crate::{device_info::DeviceInfo, normalized::Normalized};
 
-/// Base64, padded or not, because clients leave the padding out.
+/// Base64 with or without padding, because clients omit it.
 static LENIENT: LazyLock<GeneralPurpose> = LazyLock::new(|| {
     let config = GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent);
     GeneralPurpose::new(&base64::alphabet::STANDARD, config)
 });
 
-/// The bytes that this is base64 of.
+/// Decodes base64.
 pub(crate) fn decode(text: &str) -> Option<Vec<u8>> {
     LENIENT.decode(text).ok()
 }
 
-/// What is known of a device: what it sent and where it called from.
+/// A device: the information that it sent, and its connection.
 #[derive(Debug)]
 pub(crate) struct Device {
-    /// What it says of itself.
+    /// The device information that it sent.
     pub info: DeviceInfo,
     /// Its `User-Agent`.
     pub user_agent: Option<String>,
@@ -36,7 +36,7 @@ pub(crate) struct Device {
 }
 
 impl Device {
-    /// Reads what was sent: base64 of a JSON object.
+    /// Parses device information: base64 of a JSON object.
     pub(crate) fn parse(encoded: &str, user_agent: Option<&str>, address: &str, port: u16) -> Option<Self> {
         let info = DeviceInfo::parse(&decode(encoded)?)?;
         Some(Self { info, user_agent: user_agent.map(str::to_owned), address: address.to_owned(), port })
@@ -47,7 +47,7 @@ impl Device {
         BASE64_STANDARD.encode(serde_json::to_vec(&Normalized::of(self)).expect("keys are strings"))
     }
 
-    /// The normalized form as v2 shows it: what is absent is left out, since its schema knows no null.
+    /// The normalized form as v2 shows it: absent values are omitted, since its schema has no null.
     pub(crate) fn to_json(&self) -> Value {
         let mut device = serde_json::to_value(Normalized::of(self)).expect("keys are strings");
         without_nulls(&mut device);
@@ -61,7 +61,7 @@ impl Device {
     }
 }
 
-/// What v2 knows of hardware, parted by commas.
+/// The hardware types of v2, separated by commas.
 const HARDWARE_TYPES: &str = "Camera,DataCollectionTerminal,Desktop,EmbeddedNetworkModule,eReader,GamesConsole,\
     GeolocationTracker,Glasses,MediaPlayer,MobilePhone,PaymentTerminal,PluginModem,SetTopBox,TV,Tablet,\
     WirelessHotspot,Wristwatch,VehicleMultimediaSystem,Projector,Unknown";

@@ -1,9 +1,9 @@
-//! Device information as it is sent (reference, section 4).
+//! Device information as devices send it (reference, section 4).
 
 use serde::Deserialize;
 use serde_json::Value;
 
-/// What a device says of itself.
+/// The device information of a device.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub(crate) struct DeviceInfo {
@@ -32,7 +32,7 @@ pub(crate) struct DeviceInfo {
 }
 
 impl DeviceInfo {
-    /// Reads a JSON object, and nothing else: an array would be taken for the members in order.
+    /// Parses a JSON object and nothing else, because serde would read an array as the members in order.
     pub(crate) fn parse(json: &[u8]) -> Option<Self> {
         let is_object = json.trim_ascii_start().starts_with(b"{");
         is_object.then(|| serde_json::from_slice(json).ok()).flatten()
@@ -60,7 +60,7 @@ impl Text {
         self.0.as_deref()
     }
 
-    /// The number that the text is, or 0.
+    /// The text as a number, or 0.
     pub(crate) fn number(&self) -> u32 {
         self.get().and_then(|text| text.parse().ok()).unwrap_or_default()
     }

@@ -1,4 +1,4 @@
-//! What a fault does to a call. Those that replace the answer leave the state alone, those that only spoil it do not.
+//! The effect of a fault on a call. Faults that replace the response leave the state unchanged; those that only modify it do not.
 
 use std::{error::Error, fmt, future, time::Duration};
 
@@ -11,7 +11,7 @@ use crate::{
     fault::Effect,
 };
 
-/// The connection is to be closed without an answer.
+/// The connection is closed without a response.
 #[derive(Debug)]
 pub(crate) struct Closed;
 
@@ -23,7 +23,7 @@ impl fmt::Display for Closed {
 
 impl Error for Closed {}
 
-/// The answer under this effect.
+/// The response under this effect.
 pub(crate) async fn apply(
     effect: &Effect,
     call: &Call,
@@ -112,7 +112,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_patch_sets_and_removes_deeply() {
+    fn a_patch_sets_and_removes_nested_members() {
         let mut document = json!({ "a": { "b": 1, "c": 2 }, "d": [1] });
         merge(&mut document, &json!({ "a": { "b": null, "e": { "f": null, "g": 3 } }, "d": "x" }));
         assert_eq!(document, json!({ "a": { "c": 2, "e": { "g": 3 } }, "d": "x" }));

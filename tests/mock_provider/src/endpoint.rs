@@ -1,6 +1,6 @@
-//! What a path calls, without the names in it.
+//! The endpoint of a path, without the names in it.
 
-/// The path with names of what stands at its places, as the provider's pages write them.
+/// The path with placeholders, as the provider's pages write it.
 pub(crate) fn of(path: &str) -> String {
     let segments: Vec<&str> = path.split('/').skip(1).collect();
     let (prefix, rest) = match segments.as_slice() {
@@ -27,7 +27,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_are_left_out() {
+    fn names_in_paths_are_omitted() {
         for (path, expected) in [
             ("/api/v2/REF/profiles", "/api/v2/{serviceProvider}/profiles"),
             ("/api/v2/REF/profiles/Cablevision", "/api/v2/{serviceProvider}/profiles/{mvpd}"),

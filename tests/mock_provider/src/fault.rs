@@ -1,4 +1,4 @@
-//! What tests order to go wrong, and for which calls.
+//! Faults that tests set, and the calls that they affect.
 
 use std::{collections::HashMap, rc::Rc};
 
@@ -12,95 +12,95 @@ use crate::{call::Call, problem::Problem};
 #[derive(Debug, Default)]
 pub(crate) struct Faults(Vec<Fault>);
 
-/// Something that is to go wrong.
+/// A fault.
 #[derive(Debug)]
 pub(crate) struct Fault {
     scope: Scope,
     effect: Rc<Effect>,
 }
 
-/// Which calls a fault hits.
+/// The calls that a fault affects.
 #[derive(Debug, Deserialize)]
 struct Scope {
-    /// What the path begins with.
+    /// The prefix of the path.
     path: String,
     #[serde(default)]
     method: Option<String>,
-    /// How many calls pass before the first is hit.
+    /// The number of calls that pass before the first affected one.
     #[serde(default)]
     skip: u64,
-    /// How many calls are hit; all, when it is absent.
+    /// The number of affected calls; by default all.
     #[serde(default)]
     times: Option<u64>,
 }
 
-/// What happens to a call.
+/// The effect on a call.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub(crate) enum Effect {
-    /// This answer.
+    /// Responds with this.
     Status {
-        /// Its status.
+        /// The status.
         #[serde(deserialize_with = "number")]
         status: StatusCode,
-        /// Its type.
+        /// The content type.
         #[serde(default = "html", deserialize_with = "text")]
         content_type: HeaderValue,
-        /// Its body.
+        /// The body.
         #[serde(default)]
         body: String,
         /// More headers.
         #[serde(default, deserialize_with = "headers")]
         headers: HeaderMap,
     },
-    /// One of the provider's own errors.
+    /// Responds with one of the provider's errors.
     Problem {
-        /// Its code.
+        /// The error code.
         #[serde(deserialize_with = "problem")]
         code: Problem,
-        /// Its status, where that is not to be the documented one.
+        /// A status other than the documented one.
         #[serde(default, deserialize_with = "maybe_number")]
         status: Option<StatusCode>,
-        /// The operator's text for the viewer.
+        /// The operator's message for the viewer.
         #[serde(default)]
         details: Option<String>,
     },
-    /// No answer, ever.
+    /// Never responds.
     Hang {},
-    /// The end of the connection.
+    /// Closes the connection.
     Close {},
-    /// The normal answer's first half, and the end of the connection.
+    /// Sends the first half of the normal response and closes the connection.
     Cut {},
-    /// Bytes that are not what they say they are.
+    /// Sends bytes that do not match the content type.
     Garbage {},
-    /// A page of this size.
+    /// Responds with a page of this size.
     Huge {
-        /// Its size.
+        /// The size.
         bytes: u64,
     },
-    /// Another place to ask.
+    /// Redirects.
     Redirect {
-        /// Where.
+        /// The target.
         #[serde(deserialize_with = "text")]
         location: HeaderValue,
     },
-    /// The normal answer, later.
+    /// Handles the call later.
     Delay {
-        /// By how many milliseconds.
+        /// The delay in milliseconds.
         ms: u64,
     },
-    /// The normal answer, given at once and sent later.
+    /// Handles the call at once and sends the response later.
     Late {
-        /// By how many milliseconds.
+        /// The delay in milliseconds.
         ms: u64,
     },
-    /// The normal answer, said to be of another type.
+    /// Sends the normal response with another content type.
     ContentType {
-        /// That type.
+        /// The content type.
         #[serde(deserialize_with = "text")]
         value: HeaderValue,
     },
-    /// The normal answer with this JSON merged into it (RFC 7386).
+    /// Merges this JSON into the normal response (RFC 7386).
     Merge(Value),
 }
 
@@ -108,7 +108,7 @@ fn html() -> HeaderValue {
     HeaderValue::from_static("text/html")
 }
 
-// A test that orders what HTTP cannot say hears of it at once, instead of seeing something else happen.
+// Values that HTTP cannot express are refused when a test sets them, not when a call hits the fault.
 
 fn number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<StatusCode, D::Error> {
     u16::deserialize(deserializer)?.try_into().map_err(D::Error::custom)
@@ -120,7 +120,7 @@ fn maybe_number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Sta
 
 fn problem<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Problem, D::Error> {
     let code = String::deserialize(deserializer)?;
-    Problem::find(&code).ok_or_else(|| D::Error::custom(format!("the provider has no code {code}")))
+    Problem::find(&code).ok_or_else(|| D::Error::custom(format!("the provider has no error code {code}")))
 }
 
 fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<HeaderValue, D::Error> {
@@ -133,7 +133,7 @@ fn headers<'de, D: Deserializer<'de>>(deserializer: D) -> Result<HeaderMap, D::E
 }
 
 impl Fault {
-    /// Reads a fault: its scope's members, and exactly one that names an effect.
+    /// Parses a fault: the members of its scope, and exactly one effect.
     pub(crate) fn parse(body: &[u8]) -> serde_json::Result<Self> {
         let members: Map<String, Value> = serde_json::from_slice(body)?;
         let is_scope = |name: &String| ["path", "method", "skip", "times"].contains(&name.as_str());
@@ -147,17 +147,17 @@ impl Fault {
 }
 
 impl Faults {
-    /// Adds one.
+    /// Adds a fault.
     pub(crate) fn add(&mut self, fault: Fault) {
         self.0.push(fault);
     }
 
-    /// Removes all.
+    /// Removes all faults.
     pub(crate) fn clear(&mut self) {
         self.0.clear();
     }
 
-    /// The effect of the first fault that hits the call. A fault counts only the calls that no fault before it has hit.
+    /// The effect of the first fault that matches the call. A fault counts only calls that no earlier fault affects.
     pub(crate) fn hit(&mut self, call: &Call) -> Option<Rc<Effect>> {
         let fault = self.0.iter_mut().find_map(|fault| fault.scope.hits(call).then_some(&fault.effect));
         fault.cloned()

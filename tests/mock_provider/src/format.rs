@@ -1,4 +1,4 @@
-//! The format of a v1 answer (reference, section 2).
+//! The format of a v1 response (reference, section 2).
 
 use crate::call::Call;
 
@@ -12,8 +12,8 @@ pub(crate) enum Format {
 }
 
 impl Format {
-    /// What the call asks for: by the path's extension, by `format` or by `Accept`. Nothing in particular is XML for a
-    /// registration code, as old clients expect it, and JSON for all else.
+    /// The requested format: by the path's extension, by `format` or by `Accept`. The default is XML for a registration code,
+    /// as old clients expect it, and JSON otherwise.
     pub(crate) fn of(call: &Call) -> Self {
         let extension = Self::split(&call.path).1;
         let parameter = || call.parameters().get("format").and_then(Self::find);
@@ -22,13 +22,13 @@ impl Format {
         extension.or_else(parameter).or_else(accepted).unwrap_or(default)
     }
 
-    /// The path without its extension, and the format that this asks for.
+    /// The path without its extension, and the format of the extension.
     pub(crate) fn split(path: &str) -> (&str, Option<Self>) {
         let json = path.strip_suffix(".json").map(|path| (path, Some(Self::Json)));
         json.or_else(|| path.strip_suffix(".xml").map(|path| (path, Some(Self::Xml)))).unwrap_or((path, None))
     }
 
-    /// The format that is named first.
+    /// The first format in the text.
     fn find(text: &str) -> Option<Self> {
         let json = text.find("json").map(|at| (at, Self::Json));
         let xml = text.find("xml").map(|at| (at, Self::Xml));

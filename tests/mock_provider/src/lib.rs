@@ -1,10 +1,10 @@
-//! A stand-in for the provider: the REST API that passbridge calls, kept in memory, with a clock that tests move and faults
-//! that they order. Tests [`start`] it on a thread of their own process; [`main`] is a program of its own.
+//! A mock of the provider: the REST API that passbridge calls, with state in memory, and a clock and faults that tests control.
+//! Tests [`start`] it on a thread of their own process; [`main`] runs it as a program.
 //!
-//! A call goes through `pipeline`, which lets `fault` and `throttle` have their say, to `route`, and from there to
-//! one module a group of operations. What they remember is in `state`. Tests steer it all with `control`.
+//! A call goes through `pipeline`, which applies `fault` and `throttle`, to `route`, and from there to one module per group
+//! of operations. `state` holds all state. Tests configure the mock with `control`.
 //!
-//! Nobody has to steer a login: `login` has pages for a browser, from the provider's to the operator's and back.
+//! Logins work without control calls: `login` serves the provider's and the operator's pages to a browser.
 
 #![forbid(unsafe_code)]
 
@@ -67,26 +67,26 @@ use tokio::{sync::oneshot, task::LocalSet};
 pub use crate::running::{Running, start};
 use crate::{pipeline::Provider, settings::Settings, state::Mock};
 
-/// A mock of the provider's REST API.
+/// A mock of the provider's REST API, for tests and trials.
 #[derive(Debug, Parser)]
 #[command(name = "mock-provider")]
 pub struct Arguments {
-    /// The address to listen on; port 0 takes a free one.
+    /// The address to listen on; port 0 selects a free port.
     #[arg(long, default_value = "127.0.0.1:0")]
     listen: SocketAddr,
-    /// How long an access token lives.
+    /// The lifetime of access tokens.
     #[arg(long, value_name = "SECONDS", default_value_t = 21_600)]
     token_seconds: u32,
-    /// Whether to answer 429 to a device that calls too fast.
+    /// Whether to respond with 429 to a device that exceeds the rate limit.
     #[arg(long, value_name = "SWITCH", default_value = "on")]
     throttle: Switch,
-    /// What every answer takes at least.
+    /// The minimum delay of every response.
     #[arg(long, value_name = "MILLISECONDS", default_value_t = 0)]
     delay_ms: u64,
-    /// Whether to keep the calls for `GET /mock/calls`.
+    /// Whether to record calls for `GET /mock/calls`.
     #[arg(long, value_name = "SWITCH", default_value = "on")]
     record_calls: Switch,
-    /// Go on after standard input was closed.
+    /// Continue after standard input is closed.
     #[arg(long)]
     detach: bool,
 }
@@ -97,12 +97,11 @@ enum Switch {
     Off,
 }
 
-/// Serves, after it has said where on standard output, until standard input ends: who starts this and dies cannot leave it
-/// behind.
+/// Prints the address and serves until standard input ends, so that the mock does not outlive the process that started it.
 ///
 /// # Errors
 ///
-/// Where the address cannot be listened on.
+/// The address cannot be bound.
 pub fn main(arguments: &Arguments) -> io::Result<()> {
     let listener = listen(arguments)?;
     let mut output = io::stdout();
@@ -120,9 +119,9 @@ pub fn main(arguments: &Arguments) -> io::Result<()> {
 /// Resolves when standard input ends.
 async fn input_ended() {
     let (sender, receiver) = oneshot::channel::<()>();
-    // Tokio would read it on a thread of its own too, and needs one more feature for it.
+    // Tokio would also use a thread for it, and requires another feature.
     std::thread::spawn(move || {
-        // An error ends the input as well as its end does.
+        // An error also ends the input.
         let _ = io::copy(&mut io::stdin().lock(), &mut io::sink());
         drop(sender);
     });

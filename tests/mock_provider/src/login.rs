@@ -1,6 +1,6 @@
-//! The login as a browser sees it: from the provider to the operator's pages, and back with what the operator says of the
-//! viewer. All pages are this process's own. How the operator hands its answer over is between the two, and simpler here than
-//! it is there: a code that stands for it (assumption).
+//! The login in a browser: from the provider to the operator's pages, and back with the operator's assertion about the
+//! viewer. This process serves all pages. The operator transfers its assertion by a code, which is simpler than the real
+//! protocol between the two (assumption).
 
 mod account;
 mod assertion;
@@ -18,19 +18,19 @@ pub(crate) use assertion::Assertion;
 pub(crate) use operator::{log_in, login_page, logout_page};
 pub(crate) use provider::{authenticate, consume_assertion, request_login, request_logout};
 
-/// Where the provider's own pages for browsers are.
+/// The path of the provider's pages for browsers.
 pub(crate) const MSO_PAGES: &str = "/adobe-services";
 
-/// Where operators' pages are.
+/// The path of the operators' pages.
 const OPERATOR_PAGES: &str = "/operators";
 
-/// The page that a browser shows where the login cannot go on.
+/// The error page of a login that cannot continue.
 fn broken(reason: impl fmt::Display) -> Answer {
     let body = format!("<p>{}</p>", crate::xml::escaped(&reason.to_string()));
-    Answer::page(StatusCode::BAD_REQUEST, "The login cannot go on", &body)
+    Answer::page(StatusCode::BAD_REQUEST, "The login cannot continue", &body)
 }
 
-/// Sends a browser on. A place that no header can hold breaks the login off.
+/// Redirects a browser. A location that is not a valid header value ends the login.
 fn redirect(location: &str) -> Answer {
-    Answer::redirect(location).unwrap_or_else(|| broken("There is no way to the next page"))
+    Answer::redirect(location).unwrap_or_else(|| broken("The address of the next page is invalid"))
 }

@@ -1,4 +1,4 @@
-//! The end of a login, v2.
+//! Logout, v2.
 
 use http::StatusCode;
 use serde_json::{Map, Value, json};
@@ -25,8 +25,8 @@ pub(crate) fn one(mock: &mut Mock, request: &Request<'_>, mvpd: &str) -> Result<
     Ok(answer([(mvpd.id.clone(), action)]))
 }
 
-/// `GET /api/v2/{serviceProvider}/logout`: the same for each login that is valid. Neither the pages nor the OpenAPI file have
-/// it (assumption): nobody can rely on it.
+/// `GET /api/v2/{serviceProvider}/logout`: the same for each valid login. Neither the pages nor the OpenAPI file
+/// document it, so no client can rely on it (assumption).
 pub(crate) fn all(mock: &mut Mock, request: &Request<'_>) -> Result<Answer, Answer> {
     let owner = request.owner()?;
     let redirect_url = redirect_url(request.call)?;
@@ -39,14 +39,14 @@ pub(crate) fn all(mock: &mut Mock, request: &Request<'_>) -> Result<Answer, Answ
     Ok(answer(actions))
 }
 
-/// The OpenAPI file lets it be left out, the pages do not.
+/// It is optional in the OpenAPI file and required on the pages.
 fn redirect_url(call: &Call) -> Result<String, Answer> {
     let parameters = call.parameters();
     let url = parameters.get("redirectUrl").filter(|url| is_uri(url));
     url.map(str::to_owned).ok_or_else(|| problem::INVALID_REDIRECT_URL.answer())
 }
 
-/// Deletes the login at once, and says what is left to do.
+/// Deletes the login at once and returns the remaining action.
 fn log_out(mock: &mut Mock, call: &Call, owner: &Owner, mvpd: &Mvpd, redirect_url: &str) -> Value {
     let kind = match mock.profiles.find(owner, &mvpd.id, mock.clock.now()) {
         Standing::Valid(profile) => Some(profile.kind),
@@ -60,7 +60,7 @@ fn log_out(mock: &mut Mock, call: &Call, owner: &Owner, mvpd: &Mvpd, redirect_ur
         Some(ProfileType::Degraded | ProfileType::Temporary) => action(mvpd, "complete", "none"),
         Some(_) if !mvpd.behavior.has_logout => action(mvpd, "complete", "none"),
         Some(kind) => {
-            // The pages show a place relative to the provider for profiles of single sign-on.
+            // The pages show a URL relative to the provider for profiles of single sign-on.
             let origin = if kind == ProfileType::Regular { call.origin() } else { String::new() };
             let mut action = action(mvpd, "logout", "interactive");
             action["url"] = json!(format!(

@@ -1,4 +1,4 @@
-//! The stand-in for the provider as a program of its own.
+//! The mock provider as a program.
 
 #![forbid(unsafe_code)]
 

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::trial::Rule;
 
-/// An operator: what the configuration shows of it, and how it behaves here.
+/// An operator: its members in the configuration response, and its behavior in the mock.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(default, rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct Mvpd {
@@ -13,7 +13,7 @@ pub(crate) struct Mvpd {
     pub logo_url: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub is_temp_pass: Option<bool>,
-    /// Whether it is reached through another operator.
+    /// Whether it is a proxied operator.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub is_proxy: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -29,16 +29,16 @@ pub(crate) struct Mvpd {
     pub boarding_status: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub display_in_platform_picker: Option<bool>,
-    /// The platform's name of the operator.
+    /// The operator's id on the platform.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub platform_mapping_id: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub enforce_platform_permissions: Option<bool>,
-    /// Only the control API shows it.
+    /// Shown only by the control API.
     pub behavior: Behavior,
 }
 
-/// The members that single sign-on of a platform needs.
+/// The members for single sign-on of a platform.
 pub(crate) const PLATFORM_MEMBERS: [&str; 5] = [
     "enablePlatformServices",
     "boardingStatus",
@@ -47,32 +47,32 @@ pub(crate) const PLATFORM_MEMBERS: [&str; 5] = [
     "enforcePlatformPermissions",
 ];
 
-/// How an operator behaves here.
+/// The behavior of an operator in the mock.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Behavior {
-    /// The service providers that it is integrated with; all, when it is absent.
+    /// The service providers that it is integrated with; by default all.
     pub service_providers: Option<Vec<String>>,
-    /// What it allows, if it is a TempPass.
+    /// The limits of its trials, if it is a TempPass.
     pub trial: Option<Rule>,
-    /// Whether it has a page to log out at.
+    /// Whether it has a logout page.
     pub has_logout: bool,
-    /// Whether the provider lets viewers pass without asking it.
+    /// The degradation rule by which the provider bypasses the operator.
     pub degradation: Option<Degradation>,
-    /// Whether its decisions are made up by the provider.
+    /// Whether the provider generates its decisions.
     pub is_dummy: bool,
 }
 
-/// What a degraded operator is not asked about, by the provider's name of the rule.
+/// The degradation rules, by the provider's names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Degradation {
-    /// Everybody is logged in, and may watch everything.
+    /// Every viewer is logged in and may watch everything.
     #[serde(rename = "AuthNAll")]
     AllLoggedIn,
-    /// Everybody may watch everything.
+    /// Every viewer may watch everything.
     #[serde(rename = "AuthZAll")]
     AllPermitted,
-    /// Nobody may watch anything.
+    /// No viewer may watch anything.
     #[serde(rename = "AuthZNone")]
     NonePermitted,
 }
@@ -84,13 +84,13 @@ impl Default for Behavior {
 }
 
 impl Mvpd {
-    /// An operator with a name of its own.
+    /// An operator with this id and display name.
     pub(crate) fn named(id: &str, display_name: &str) -> Self {
         let logo_url = format!("https://logos.example/{id}.png");
         Self { id: id.to_owned(), display_name: display_name.to_owned(), logo_url, ..Self::default() }
     }
 
-    /// The same on a platform that knows it under this id.
+    /// The same operator, with this id on the platform.
     pub(crate) fn on_platform(self, boarding_status: &str, mapping_id: &str) -> Self {
         Self {
             enable_platform_services: Some(true),
@@ -102,20 +102,20 @@ impl Mvpd {
         }
     }
 
-    /// A TempPass, which counts a device's trial apart from all others'.
+    /// A TempPass with its own trials.
     pub(crate) fn temp_pass(id: &str, rule: Rule) -> Self {
         let behavior = Behavior { trial: Some(rule), ..Behavior::default() };
         let named = Self::named(id, id);
         Self { is_temp_pass: Some(true), auth_per_aggregator: Some(true), behavior, ..named }
     }
 
-    /// Whether it is integrated with the service provider.
+    /// Returns whether it is integrated with the service provider.
     pub(crate) fn serves(&self, service_provider: &str) -> bool {
         let listed = self.behavior.service_providers.as_ref();
         listed.is_none_or(|listed| listed.iter().any(|one| one == service_provider))
     }
 
-    /// Whether everybody is logged in with it.
+    /// Returns whether every viewer is logged in with it.
     pub(crate) fn is_open_to_all(&self) -> bool {
         self.behavior.degradation == Some(Degradation::AllLoggedIn)
     }

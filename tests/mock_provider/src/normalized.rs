@@ -1,11 +1,11 @@
-//! The form of a device that answers show (reference, section 4): what it says of itself, then what its `User-Agent` and its
-//! connection tell.
+//! The normalized form of a device in responses (reference, section 4): from its device information, its `User-Agent` and its
+//! connection.
 
 use serde::Serialize;
 
 use crate::{device::Device, device_info::DeviceInfo};
 
-/// What is shown of a device.
+/// The normalized form of a device.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Normalized<'a> {
@@ -76,7 +76,7 @@ struct Connection<'a> {
 }
 
 impl<'a> Normalized<'a> {
-    /// What is shown of the device.
+    /// The normalized form of this device.
     pub(crate) fn of(device: &'a Device) -> Self {
         let info = &device.info;
         Self {
@@ -156,7 +156,7 @@ impl<'a> Connection<'a> {
 }
 
 impl Version {
-    /// The first three numbers of what comes before the first blank.
+    /// The first three numbers before the first space.
     fn parse(text: Option<&str>) -> Self {
         let text = text.unwrap_or_default().split(' ').next().unwrap_or_default();
         let mut numbers = text.split('.').map(|part| part.parse().unwrap_or_default());

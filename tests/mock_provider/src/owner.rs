@@ -1,13 +1,13 @@
-//! Whose a profile is.
+//! The owner of a profile.
 
-/// A client's, for a service provider, on a device. The provider ties profiles to all three: with other credentials a
-/// device has none, those of another client of the same application among them (assumption).
+/// A client, a service provider and a device. The provider binds profiles to all three: with other credentials, even those
+/// of another client of the same application, a device has no profiles (assumption).
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct Owner {
     /// The client's id.
     pub client: String,
-    /// For whom the viewer logs in.
+    /// The service provider.
     pub service_provider: String,
-    /// The device's identifier, decoded.
+    /// The decoded device identifier.
     pub device: String,
 }

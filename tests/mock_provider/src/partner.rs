@@ -1,4 +1,4 @@
-//! Single sign-on with a partner, v2: Apple, who is the only one.
+//! Single sign-on with a partner, v2. Apple is the only partner.
 
 mod fallback;
 mod profile;

@@ -1,4 +1,4 @@
-//! Paths of v1 that passbridge only passes on, and that it serves itself over v2.
+//! Paths of v1 that passbridge forwards over v1 and serves itself over v2.
 
 use http::StatusCode;
 use serde_json::json;
@@ -9,7 +9,7 @@ use crate::{
     call_log,
 };
 
-/// `GET|POST|DELETE /api/v1/…`, `GET /adobe-services/config/…`: what came.
+/// `GET|POST|DELETE /api/v1/…`, `GET /adobe-services/config/…`: echoes the call.
 pub(crate) fn echo(call: &Call) -> Answer {
     let echo = json!({
         "method": call.method.as_str(),
@@ -22,7 +22,7 @@ pub(crate) fn echo(call: &Call) -> Answer {
     Answer::new(StatusCode::OK, "text/plain", body)
 }
 
-/// `GET /api/v1/stream?bytes=N`: so many bytes, in chunks.
+/// `GET /api/v1/stream?bytes=N`: this many bytes, in chunks.
 pub(crate) fn stream(call: &Call) -> Answer {
     let length = call.parameters().get("bytes").and_then(|text| text.parse().ok()).unwrap_or_default();
     Answer::bare(StatusCode::OK, Content::MadeUp(length))

@@ -1,4 +1,4 @@
-//! The way of every call: read it, note it, let a fault have it or answer it, note the status.
+//! The processing of every call: read it, log it, apply a fault or serve it, log the status.
 
 use std::{cell::RefCell, error::Error, future::Future, net::SocketAddr, rc::Rc, time::Duration};
 
@@ -16,18 +16,18 @@ use crate::{
     state::Mock,
 };
 
-/// More than any test sends; what is longer closes the connection.
+/// More than any test sends. A longer body closes the connection.
 const BODY_LIMIT: usize = 64 << 20;
 
-/// The mock as a service.
+/// The mock as an HTTP service.
 #[derive(Clone)]
 pub(crate) struct Provider {
-    /// What is remembered, for one thread.
+    /// The state, for one thread.
     pub mock: Rc<RefCell<Mock>>,
 }
 
 impl Provider {
-    /// The answer, or an error that closes the connection without one.
+    /// The response, or an error that closes the connection without one.
     pub(crate) async fn answer(
         &self,
         request: Request<Incoming>,
@@ -45,7 +45,7 @@ impl Provider {
         Ok(answer.into_response(now))
     }
 
-    /// Notes the call when it comes, so that the log is in the order of arrival, and its status when it is known.
+    /// Logs the call when it arrives, so that the log is in order of arrival, and its status when it is known.
     async fn noted(
         &self,
         call: &Call,

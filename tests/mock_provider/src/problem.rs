@@ -9,10 +9,10 @@ use crate::{answer::Answer, random};
 
 pub(crate) use table::*;
 
-/// The page that the provider's errors point to.
+/// The page to which the provider's errors link.
 const HELP_URL: &str = "https://experienceleague.adobe.com/docs/pass/authentication/auth-features/error-reportn/enhanced-error-codes.html";
 
-/// What is wrong, and what the caller can do.
+/// An error: its code, and the action for the caller.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Problem {
     status: StatusCode,
@@ -22,22 +22,22 @@ pub(crate) struct Problem {
 }
 
 impl Problem {
-    /// The problem with this code.
+    /// Finds a problem by its code.
     pub(crate) fn find(code: &str) -> Option<Self> {
         ALL.iter().find(|problem| problem.code == code).copied()
     }
 
-    /// The answer to a call that failed for it.
+    /// The response to a call that failed with it.
     pub(crate) fn answer(self) -> Answer {
         self.answer_with(self.status, None)
     }
 
-    /// The same under a status of HTTP that may be another one, with the operator's text for the viewer.
+    /// The same with this HTTP status and the operator's message for the viewer.
     pub(crate) fn answer_with(self, status: StatusCode, details: Option<&str>) -> Answer {
         Answer::json_utf8(status, &self.to_json(details))
     }
 
-    /// The error as a part of an answer.
+    /// The error as a part of a response.
     pub(crate) fn to_json(self, details: Option<&str>) -> Value {
         let mut error = json!({
             "action": self.action,
@@ -53,7 +53,7 @@ impl Problem {
         error
     }
 
-    /// Its status.
+    /// The status.
     pub(crate) fn status(self) -> StatusCode {
         self.status
     }

@@ -1,4 +1,4 @@
-//! Profiles: who has logged in on a device, v2.
+//! Profiles: the logins of a device, v2.
 
 mod order;
 mod read;
@@ -18,30 +18,30 @@ pub(crate) use read::{all, answer, by_code, by_mvpd};
 /// A viewer's login on a device.
 #[derive(Debug, Clone)]
 pub(crate) struct Profile {
-    /// What it came of.
+    /// Its origin.
     pub kind: ProfileType,
-    /// When it begins, in milliseconds since the epoch.
+    /// Its start, in milliseconds since the epoch.
     pub not_before: i64,
-    /// When it ends.
+    /// Its expiry.
     pub not_after: i64,
-    /// Who made it.
+    /// The issuer.
     pub issuer: String,
-    /// What it tells of the viewer.
+    /// The viewer's attributes.
     pub attributes: Map<String, Value>,
-    /// The session that it came of.
+    /// The session that created it.
     pub session: Option<Uuid>,
-    /// Whether it was taken back before its end.
+    /// Whether it was invalidated before its expiry.
     pub is_invalidated: bool,
 }
 
-/// What a profile came of.
+/// The origin of a profile.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub(crate) enum ProfileType {
     /// A login with the operator.
     #[default]
     #[serde(rename = "regular")]
     Regular,
-    /// An operator that is not asked.
+    /// A degraded operator.
     #[serde(rename = "degraded")]
     Degraded,
     /// A TempPass.
@@ -58,25 +58,25 @@ pub(crate) enum ProfileType {
     ServiceTokenSso,
 }
 
-/// How a device stands with an operator.
+/// The state of a device's login with an operator.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Standing<'a> {
-    /// Its viewer is logged in.
+    /// The viewer is logged in.
     Valid(&'a Profile),
-    /// Nobody has ever logged in, or the viewer has logged out.
+    /// There was no login, or the viewer has logged out.
     Missing,
-    /// The login's time is over.
+    /// The login has expired.
     Expired,
-    /// The login was taken back.
+    /// The login was invalidated.
     Invalidated,
 }
 
-/// All logins, by whose they are and by operator.
+/// All logins, by owner and operator.
 #[derive(Debug, Default)]
 pub(crate) struct Profiles(HashMap<Owner, BTreeMap<String, Profile>>);
 
 impl Profile {
-    /// The profile as answers show it.
+    /// The profile as shown in responses.
     pub(crate) fn to_json(&self) -> Value {
         let mut shown = json!({
             "notBefore": self.not_before,
@@ -93,12 +93,12 @@ impl Profile {
 }
 
 impl Profiles {
-    /// The viewer has logged in. A device can have a login with each operator at the same time.
+    /// Adds a login. A device can have a login with each operator at the same time.
     pub(crate) fn insert(&mut self, owner: Owner, mvpd: &str, profile: Profile) {
         self.0.entry(owner).or_default().insert(mvpd.to_owned(), profile);
     }
 
-    /// How the device stands with the operator.
+    /// The state of the device's login with the operator.
     pub(crate) fn find(&self, owner: &Owner, mvpd: &str, now: i64) -> Standing<'_> {
         match self.0.get(owner).and_then(|profiles| profiles.get(mvpd)) {
             None => Standing::Missing,
@@ -106,21 +106,21 @@ impl Profiles {
         }
     }
 
-    /// The logins that are valid, by operator.
+    /// The valid logins, by operator.
     pub(crate) fn valid(&self, owner: &Owner, now: i64) -> impl Iterator<Item = (&str, &Profile)> {
         let profiles = self.0.get(owner).into_iter().flatten();
         let valid = profiles.filter(move |(_, profile)| matches!(profile.standing(now), Standing::Valid(_)));
         valid.map(|(mvpd, profile)| (mvpd.as_str(), profile))
     }
 
-    /// The viewer has logged out.
+    /// Removes a login.
     pub(crate) fn remove(&mut self, owner: &Owner, mvpd: &str) {
         if let Some(profiles) = self.0.get_mut(owner) {
             profiles.remove(mvpd);
         }
     }
 
-    /// Takes back the logins that are meant, and says how many those are.
+    /// Invalidates the matching logins and returns their number.
     pub(crate) fn invalidate(&mut self, is_meant: impl Fn(&Owner, &str) -> bool) -> usize {
         let mut count = 0;
         for (owner, profiles) in &mut self.0 {

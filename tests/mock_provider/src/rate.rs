@@ -1,29 +1,29 @@
-//! How often each address calls, by what was called.
+//! Call rates by address and endpoint.
 
 use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-/// A call as it counts here.
+/// A call, as counted.
 #[derive(Debug)]
 pub(crate) struct Counted {
-    /// Its method and what it called, without the names in the path.
+    /// The method and endpoint, without the names in the path.
     pub endpoint: String,
     /// The device's address.
     pub address: String,
-    /// When it came, in milliseconds since the epoch.
+    /// The time of arrival, in milliseconds since the epoch.
     pub at_ms: i64,
-    /// Its status; 0 while there is none.
+    /// The status; 0 until there is one.
     pub status: u16,
-    /// Whether the provider throttles such calls.
+    /// Whether the provider limits such calls.
     pub is_throttled: bool,
 }
 
-/// What was counted.
+/// The counts.
 #[derive(Debug, Serialize)]
 pub(crate) struct Rates {
     endpoints: Vec<Rate>,
-    /// All calls of each address to what is throttled.
+    /// All rate-limited calls of each address.
     addresses: Vec<Rate>,
 }
 
@@ -33,11 +33,11 @@ struct Rate {
     endpoint: Option<String>,
     address: String,
     calls: usize,
-    /// How many were answered 429.
+    /// The number of 429 responses.
     refused: usize,
     first_ms: i64,
     last_ms: i64,
-    /// The most calls that came in less than one second.
+    /// The most calls in less than one second.
     most_in_a_second: usize,
 }
 
@@ -66,7 +66,7 @@ impl Rates {
 
 impl Rate {
     fn of(endpoint: Option<String>, address: String, mut moments: Vec<(i64, u16)>) -> Self {
-        // The clock may have been moved back.
+        // A test may have set the clock back.
         moments.sort_unstable();
         let refused = moments.iter().filter(|(_, status)| *status == 429).count();
         let times: Vec<_> = moments.into_iter().map(|(at_ms, _)| at_ms).collect();
@@ -88,7 +88,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_busiest_second_of_an_address_is_found_wherever_it_begins() {
+    fn the_busiest_second_of_an_address_is_found_wherever_it_starts() {
         let call = |at_ms, status| Counted {
             endpoint: "GET /api/v2/{serviceProvider}/profiles".to_owned(),
             address: "192.0.2.1".to_owned(),

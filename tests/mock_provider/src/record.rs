@@ -16,26 +16,26 @@ use crate::{
     xml::{element, parent, root},
 };
 
-/// What is kept of a registration code.
+/// The stored record of a registration code.
 #[derive(Debug)]
 pub(crate) struct Record {
     /// Its id.
     pub id: Uuid,
     /// The code.
     pub code: Code,
-    /// For whom it is.
+    /// The requestor.
     pub requestor: String,
-    /// The operator, when it was sent.
+    /// The operator, if it was sent.
     pub mvpd: Option<String>,
-    /// When it was made.
+    /// The creation time.
     pub generated: i64,
-    /// When it ends.
+    /// The expiry.
     pub expires: i64,
-    /// The device's id as it was sent.
+    /// The device id as sent.
     pub device_id: String,
     /// The device.
     pub device: Device,
-    /// The deprecated parameters that were sent.
+    /// The sent deprecated parameters.
     pub deprecated: Vec<(&'static str, String)>,
 }
 
@@ -73,7 +73,7 @@ struct Application {
     version: &'static str,
 }
 
-/// Not a map, which would not keep the documented order.
+/// A struct, since a map would not keep the documented order.
 #[derive(Serialize)]
 struct ErrorBody<'a> {
     status: u16,
@@ -84,7 +84,7 @@ const APPLICATION: Application =
     Application { id: "mock-application-id", name: "mock application", version: "1.0.0" };
 
 impl Record {
-    /// The record in the format that was asked for.
+    /// The record in the requested format.
     pub(crate) fn answer(&self, call: &Call, status: StatusCode) -> Answer {
         match Format::of(call) {
             Format::Json => Answer::json(status, &self.shown()),
@@ -126,7 +126,7 @@ pub(crate) fn error(call: &Call, status: StatusCode, message: &str) -> Answer {
     }
 }
 
-/// The error about a parameter that is missing.
+/// The error about a missing parameter.
 pub(crate) fn missing(call: &Call, name: &str) -> Answer {
     error(call, StatusCode::BAD_REQUEST, &format!("Required '{name}' is not present"))
 }

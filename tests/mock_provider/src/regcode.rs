@@ -53,7 +53,7 @@ pub(crate) fn delete(mock: &mut Mock, call: &Call, requestor: &str, code: &str) 
     Ok(Answer::nothing())
 }
 
-/// The record, if it is this requestor's.
+/// The record, if it belongs to this requestor.
 pub(crate) fn find<'a>(mock: &'a mut Mock, requestor: &str, code: &str) -> Option<&'a Record> {
     let now = mock.clock.now();
     mock.records.get_mut(code, now).map(|record| &*record).filter(|record| record.requestor == requestor)

@@ -68,7 +68,7 @@ fn refusal(error: &str) -> Answer {
     Answer::json(StatusCode::BAD_REQUEST, &json!({ "error": error }))
 }
 
-/// Whether it begins as a URI does: with a scheme.
+/// Returns whether the text starts with a URI scheme.
 pub(crate) fn is_uri(text: &str) -> bool {
     let Some((scheme, rest)) = text.split_once(':') else { return false };
     let is_scheme = |text: &str| {

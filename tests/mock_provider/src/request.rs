@@ -2,19 +2,19 @@
 
 use crate::{answer::Answer, call::Call, owner::Owner, viewer};
 
-/// What is called, by which client, and for which service provider.
+/// A call with its client and service provider.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Request<'a> {
     /// The call.
     pub call: &'a Call,
     /// The client that the access token was issued to.
     pub client: &'a str,
-    /// For whom.
+    /// The service provider.
     pub service_provider: &'a str,
 }
 
 impl Request<'_> {
-    /// Whose profiles it is about, where a device has to be named and described.
+    /// The owner of the profiles, for calls that require device headers.
     pub(crate) fn owner(&self) -> Result<Owner, Answer> {
         let device = viewer::device_id(self.call)?;
         viewer::device(self.call)?;

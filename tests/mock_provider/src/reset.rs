@@ -24,7 +24,7 @@ pub(crate) fn generic(mock: &mut Mock, call: &Call) -> Result<Answer, Answer> {
     })
 }
 
-/// Resets the subjects of one kind: the one that the parameter names, or all.
+/// Resets trials of subjects of one kind: the subject in the parameter, or all.
 fn reset(
     mock: &mut Mock,
     call: &Call,

@@ -1,4 +1,4 @@
-//! Which operation answers a call, once the call may be answered.
+//! The route of a call to its operation, after authentication.
 
 mod browser;
 mod v2;
@@ -20,14 +20,14 @@ use crate::{
 
 type Result = std::result::Result<Answer, Answer>;
 
-/// The answer as the provider would give it.
+/// The provider's response.
 pub(crate) fn answer(mock: &mut Mock, call: &Call) -> Answer {
     let admitted = admit(mock, call);
     let answer = admitted.and_then(|client| operate(mock, call, client.as_deref().unwrap_or_default()));
     answer.unwrap_or_else(|refusal| refusal)
 }
 
-/// The client that may call, where one has to be known.
+/// The authenticated client, if the call requires one.
 fn admit(mock: &mut Mock, call: &Call) -> std::result::Result<Option<Rc<str>>, Answer> {
     let now = mock.clock.now();
     if let Some(throttle) = &mut mock.throttle
@@ -49,7 +49,7 @@ fn admit(mock: &mut Mock, call: &Call) -> std::result::Result<Option<Rc<str>>, A
     Err(record::error(call, StatusCode::UNAUTHORIZED, "The access token is missing or invalid"))
 }
 
-/// What is called without an access token: by devices that have none yet, and by browsers.
+/// Calls without an access token: by devices that have none yet, and by browsers.
 const OPEN: [&str; 6] = [
     "/o/client/",
     "/api/v1/checkauthn/",

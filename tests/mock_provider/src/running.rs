@@ -1,4 +1,4 @@
-//! A stand-in on a thread of the process that started it.
+//! A mock provider on a thread of the process that started it.
 
 use std::{
     io,
@@ -10,20 +10,20 @@ use tokio::sync::oneshot;
 
 use crate::{Arguments, listen, serve_until};
 
-/// A stand-in that serves until this is dropped, which closes its connections as the end of a process would.
+/// A mock provider that serves until this is dropped, which closes its connections like the end of a process.
 #[derive(Debug)]
 pub struct Running {
     address: SocketAddr,
-    /// Dropped first; the thread ends by it.
+    /// Dropped first, which ends the thread.
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<io::Result<()>>>,
 }
 
-/// Starts a stand-in, which listens when this returns. Nothing is written, and standard input is left alone.
+/// Starts a mock provider, which listens when this returns. It does not use standard input and output.
 ///
 /// # Errors
 ///
-/// Where the address cannot be listened on.
+/// The address cannot be bound.
 pub fn start(arguments: Arguments) -> io::Result<Running> {
     let listener = listen(&arguments)?;
     let address = listener.local_addr()?;
@@ -38,7 +38,7 @@ pub fn start(arguments: Arguments) -> io::Result<Running> {
 }
 
 impl Running {
-    /// Where it listens.
+    /// The address on which it listens.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
@@ -48,7 +48,7 @@ impl Drop for Running {
     fn drop(&mut self) {
         self.stop.take();
         if let Some(thread) = self.thread.take() {
-            // Whatever it failed by, a test has seen already.
+            // The test has already seen any failure.
             let _ = thread.join();
         }
     }

@@ -8,7 +8,7 @@ use tokio::net::{TcpListener, TcpStream};
 
 use crate::pipeline::Provider;
 
-/// How long to wait when there are no file descriptors left, instead of spinning.
+/// The pause when no file descriptors are left, to avoid a busy loop.
 const PAUSE: Duration = Duration::from_millis(10);
 
 /// Serves every connection until the future is dropped.
@@ -25,12 +25,12 @@ pub(crate) async fn serve(listener: TcpListener, provider: Provider) {
 
 async fn connection(stream: TcpStream, provider: Provider) {
     let Ok(peer) = stream.peer_addr() else { return };
-    // Without it a short answer may wait for an acknowledgement, which would be measured as the mock's own time.
+    // Without it a short response may wait for an acknowledgement, which benchmarks would count as time of the mock.
     let _ = stream.set_nodelay(true);
     let service = service_fn(move |request: http::Request<Incoming>| {
         let provider = provider.clone();
         async move { provider.answer(request, peer).await }
     });
-    // A connection fails when a client goes away, and when a fault closes or cuts it: nobody needs to hear of either.
+    // A connection fails if a client disconnects, or if a fault closes or cuts it. Neither needs a report.
     let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
 }

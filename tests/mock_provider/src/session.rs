@@ -16,18 +16,18 @@ pub(crate) use next::{Next, decisions, next};
 pub(crate) use parameters::SessionParameters;
 pub(crate) use start::{create, resume, start};
 
-/// What is kept of a session.
+/// A stored session.
 #[derive(Debug)]
 pub(crate) struct Session {
-    /// What the pages call `sessionId`.
+    /// `sessionId` on the pages.
     pub id: Uuid,
     /// Its code.
     pub code: Code,
-    /// Whose profile comes of it.
+    /// The owner of the resulting profile.
     pub owner: Owner,
-    /// What the login needs.
+    /// The parameters of the login.
     pub parameters: SessionParameters,
-    /// With whom the viewer has logged in.
+    /// The operator with which the viewer has logged in.
     pub login: Option<String>,
     device: Device,
     not_before: i64,
@@ -48,7 +48,7 @@ pub(crate) fn read(mock: &mut Mock, request: &Request<'_>, code: &str) -> Result
     Ok(Answer::json_utf8(StatusCode::OK, &body))
 }
 
-/// The session. A code of another service provider is known, but not as this one's session (assumption).
+/// The session. A code of another service provider is an invalid session, not an unknown code (assumption).
 pub(crate) fn find<'a>(
     mock: &'a mut Mock,
     service_provider: &str,
@@ -63,7 +63,7 @@ pub(crate) fn find<'a>(
 }
 
 impl Session {
-    /// When its code begins and ends to be valid, as text.
+    /// The start and expiry of the code, as text.
     fn times(&self) -> (Value, Value) {
         (self.not_before.to_string().into(), self.not_after.to_string().into())
     }

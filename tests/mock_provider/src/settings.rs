@@ -1,60 +1,60 @@
-//! What tests set for all calls, beside what they order for some.
+//! Settings of tests for all calls, in addition to faults and decisions for some calls.
 
 use serde::{Deserialize, Serialize};
 
 const MINUTE: i64 = 60 * 1000;
 const DAY: i64 = 24 * 60 * MINUTE;
 
-/// All of it. Times are in milliseconds.
+/// The settings. Times are in milliseconds.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Settings {
-    /// What every answer takes at least.
+    /// The minimum delay of every response.
     pub delay_ms: u64,
-    /// How long a session of v2 lives.
+    /// The lifetime of v2 sessions.
     pub session_ms: i64,
-    /// How long a login holds.
+    /// The validity of logins.
     pub profile_ms: i64,
-    /// How long an operator's decision holds.
+    /// The validity of operators' decisions.
     pub decision_ms: i64,
-    /// How long players may use a media token.
+    /// The validity of media tokens.
     pub media_token_ms: i64,
-    /// How many resources one call may ask to authorize. The pages' requests have one and two (assumption).
+    /// The maximum number of resources in an authorization. The documented requests have one or two (assumption).
     pub max_authorize: usize,
-    /// How many resources one call may ask to preauthorize.
+    /// The maximum number of resources in a preauthorization.
     pub max_preauthorize: usize,
-    /// When a TempPass shows a profile.
+    /// When a TempPass has a profile.
     pub trial_profiles: TrialProfiles,
-    /// What becomes of a statement's client when the statement is registered again.
+    /// The effect of another registration on the existing client of a statement.
     pub clients_per_statement: ClientsPerStatement,
-    /// The service providers that access tokens are good for; all, when it is absent.
+    /// The service providers for which access tokens are valid; by default all.
     pub service_providers: Option<Vec<String>>,
     /// The domains that are registered for every service provider.
     pub domains: Vec<String>,
-    /// Whether a login may start from a domain that is not registered. The documents do not say; it may not (assumption).
+    /// Whether a login may start from an unregistered domain. The documents do not say; by default it may not (assumption).
     pub accepts_any_domain: bool,
-    /// Whether a decision names its resource with a blank after it, as one of the pages' examples does.
+    /// Whether decisions return their resource with a trailing space, like one example on the pages.
     pub pads_resources: bool,
 }
 
-/// When a TempPass shows a profile.
+/// When a TempPass has a profile.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum TrialProfiles {
-    /// From the first authorization on, whatever was used up.
+    /// From the first authorization on, also when it is used up.
     Begun,
-    /// As the pages have it: before as well, and once the trial is used up the error instead. Asking does not start the
-    /// clock (assumption).
+    /// As documented: also before the first authorization, and an error once the trial is used up. Reading the profile does
+    /// not start the trial (assumption).
     Usable,
 }
 
-/// What becomes of a statement's client when the statement is registered again.
+/// The effect of another registration on the existing client of a statement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum ClientsPerStatement {
-    /// It ends, so that a test notices who registers without need.
+    /// It ends, so that tests detect needless registrations.
     One,
-    /// It lives on: each instance of an application has a client of its own.
+    /// It stays valid: each instance of an application has its own client.
     Many,
 }
 

@@ -1,4 +1,4 @@
-//! What the mock remembers.
+//! The state of the mock.
 
 use crate::{
     call_log::CallLog,
@@ -17,10 +17,10 @@ use crate::{
     trial::Trials,
 };
 
-/// All of it.
+/// The complete state.
 #[derive(Debug)]
 pub(crate) struct Mock {
-    /// The time.
+    /// The clock.
     pub clock: Clock,
     /// Clients and their tokens.
     pub clients: Clients,
@@ -28,30 +28,30 @@ pub(crate) struct Mock {
     pub records: Codes<Record>,
     /// The codes of v2.
     pub sessions: Codes<Session>,
-    /// What tests have set.
+    /// The settings.
     pub settings: Settings,
     /// The operators.
     pub catalog: Catalog,
-    /// Who may log in with them.
+    /// The accounts of viewers.
     pub accounts: Accounts,
-    /// What they said of viewers who came back from their pages, by the codes that stand for it.
+    /// The operators' assertions, by the codes that transfer them.
     pub assertions: Codes<Assertion>,
-    /// Who has logged in.
+    /// The logins.
     pub profiles: Profiles,
-    /// What is decided in another way.
+    /// Decisions that tests have set.
     pub verdicts: Verdicts,
-    /// Trials.
+    /// The trials.
     pub trials: Trials,
-    /// What is to go wrong.
+    /// The faults.
     pub faults: Faults,
-    /// How often devices call, unless it does not matter.
+    /// The rate limit of devices, if enabled.
     pub throttle: Option<Throttle>,
-    /// The calls so far.
+    /// The log of calls.
     pub calls: CallLog,
 }
 
 impl Mock {
-    /// Remembers nothing yet.
+    /// Creates an empty state.
     pub(crate) fn new(token_seconds: u32, throttles: bool, records_calls: bool, settings: Settings) -> Self {
         Self {
             clock: Clock::default(),

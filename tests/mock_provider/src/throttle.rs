@@ -1,4 +1,4 @@
-//! How often a device may call (reference, section 6).
+//! The rate limit of devices (reference, section 6).
 
 use std::collections::HashMap;
 
@@ -9,7 +9,7 @@ use crate::answer::Answer;
 const INTERVAL: i64 = 1000;
 const BURST: i64 = 10;
 
-/// A token bucket an address, each told by the time at which it will be full again: that is all there is to know of it.
+/// One token bucket per address, represented by the time at which it will be full again.
 #[derive(Debug, Default)]
 pub(crate) struct Throttle {
     full_at: HashMap<String, i64>,
@@ -17,15 +17,15 @@ pub(crate) struct Throttle {
 }
 
 impl Throttle {
-    /// Whether the path is throttled at all.
+    /// Returns whether the path is rate-limited.
     pub(crate) fn covers(path: &str) -> bool {
         ["/o/client/", "/reggie/v1/", "/api/v1/", "/api/v2/"].iter().any(|prefix| path.starts_with(prefix))
     }
 
-    /// Whether the address may call now; if so it has.
+    /// Takes a token; returns whether the address may call now.
     pub(crate) fn admit(&mut self, address: &str, now: i64) -> bool {
         self.sweep(now);
-        // After the clock was moved back a bucket is empty at worst.
+        // If the clock was set back, a bucket is at most empty.
         let full_at = self.full_at.get(address).map_or(now, |&time| time.clamp(now, now + BURST * INTERVAL));
         let admitted = full_at - now <= (BURST - 1) * INTERVAL;
         if admitted {
@@ -34,7 +34,7 @@ impl Throttle {
         admitted
     }
 
-    /// Forgets full buckets, each time that there are twice as many as the last time left.
+    /// Removes full buckets whenever the number of buckets has doubled since the last removal.
     fn sweep(&mut self, now: i64) {
         if self.full_at.len() >= self.sweep_at {
             self.full_at.retain(|_, &mut time| time > now);
@@ -43,7 +43,7 @@ impl Throttle {
     }
 }
 
-/// What a device that calls too fast is told: a page, with the load balancer's cookies.
+/// The response to a device that calls too fast: a page with the load balancer's cookies.
 pub(crate) fn refusal() -> Answer {
     let mut answer = Answer::html(StatusCode::TOO_MANY_REQUESTS);
     for cookie in ["AWSALB=made-up; Path=/", "AWSALBCORS=made-up; Path=/; SameSite=None; Secure"] {
@@ -57,7 +57,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ten_calls_pass_at_once_and_one_more_each_second() {
+    fn a_burst_of_ten_calls_passes_and_then_one_per_second() {
         let mut throttle = Throttle::default();
         let admitted = (0..20).filter(|_| throttle.admit("a", 5_000)).count();
         assert_eq!(admitted, 10);

@@ -7,27 +7,27 @@ use serde_json::{Value, json};
 
 use crate::attribute::{identifier, plain};
 
-/// What a TempPass allows.
+/// The limits of a TempPass.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Rule {
-    /// For how long; one that is not positive is none that the provider can work with.
+    /// The duration; zero or negative means a misconfigured TempPass.
     pub duration_ms: i64,
-    /// How many resources, if it is a promotional one.
+    /// The maximum number of resources, if it is promotional.
     #[serde(default)]
     pub max_resources: Option<usize>,
 }
 
-/// Whose trial it is.
+/// The subject of a trial.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) enum TrialHolder {
-    /// The device's, by its decoded fingerprint.
+    /// A device, by its decoded fingerprint.
     Device(String),
-    /// The viewer's, by what the identity says.
+    /// A viewer, by identity.
     Identity(String),
 }
 
-/// A trial that has begun.
+/// A started trial.
 #[derive(Debug, Clone)]
 pub(crate) struct Trial {
     started: i64,
@@ -37,42 +37,42 @@ pub(crate) struct Trial {
 /// Why a trial does not authorize.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Denial {
-    /// Its time is over.
+    /// It has expired.
     Duration,
-    /// It has as many resources as it may have.
+    /// Its resources are used up.
     Resources,
 }
 
-/// All trials. A device and a viewer that met share what they have used, and yet each can be reset alone.
+/// All trials. A device and a viewer that used a trial together share its use, but each can be reset separately.
 #[derive(Debug, Default)]
 pub(crate) struct Trials(HashMap<(String, String), HashMap<TrialHolder, Trial>>);
 
 impl Rule {
-    /// Whether the provider can work with it.
+    /// Returns whether the configuration is valid.
     pub(crate) fn is_valid(&self) -> bool {
         self.duration_ms > 0
     }
 
-    /// Whether it is promotional: for viewers as well as for devices.
+    /// Returns whether it is promotional, that is, bound to viewers and devices.
     pub(crate) fn is_promotional(&self) -> bool {
         self.max_resources.is_some()
     }
 }
 
-/// Those whose trial this is.
+/// The subjects of this trial.
 pub(crate) fn subjects(rule: &Rule, device: String, identity: Option<String>) -> Vec<TrialHolder> {
     let identity = identity.filter(|_| rule.is_promotional()).map(TrialHolder::Identity);
     [TrialHolder::Device(device)].into_iter().chain(identity).collect()
 }
 
 impl Trials {
-    /// The trial of any of the subjects; if several have one, what is stricter of each.
+    /// The trial of any of the subjects. If several have one, the stricter limits apply.
     pub(crate) fn find(&self, service_provider: &str, mvpd: &str, subjects: &[TrialHolder]) -> Option<Trial> {
         let trials = self.0.get(&key(service_provider, mvpd))?;
         subjects.iter().filter_map(|subject| trials.get(subject)).cloned().reduce(Trial::merge)
     }
 
-    /// Keeps the trial for each of the subjects.
+    /// Stores the trial for each of the subjects.
     pub(crate) fn keep(
         &mut self,
         service_provider: &str,
@@ -102,7 +102,7 @@ fn key(service_provider: &str, mvpd: &str) -> (String, String) {
 }
 
 impl Trial {
-    /// A trial that begins now.
+    /// A trial that starts now.
     pub(crate) fn begin(now: i64) -> Self {
         Self { started: now, resources: Vec::new() }
     }
@@ -115,17 +115,17 @@ impl Trial {
         self
     }
 
-    /// When it ends.
+    /// Its expiry.
     pub(crate) fn ends(&self, rule: &Rule) -> i64 {
         self.started.saturating_add(rule.duration_ms)
     }
 
-    /// Whether its time is over.
+    /// Returns whether it has expired.
     pub(crate) fn is_over(&self, rule: &Rule, now: i64) -> bool {
         now >= self.ends(rule)
     }
 
-    /// Uses the resource. One that was used before can be used until the time is over.
+    /// Uses the resource. An already used one can be used until the trial expires.
     pub(crate) fn take(&mut self, resource: &str, rule: &Rule, now: i64) -> Result<(), Denial> {
         if self.is_over(rule, now) {
             return Err(Denial::Duration);
@@ -141,7 +141,7 @@ impl Trial {
         Ok(())
     }
 
-    /// What it would deny to a resource that it has not used yet.
+    /// The denial of a resource that was not used yet, if any.
     pub(crate) fn is_used_up(&self, rule: &Rule, now: i64) -> Option<Denial> {
         if self.is_over(rule, now) {
             return Some(Denial::Duration);

@@ -1,4 +1,4 @@
-//! Who calls v2: the headers that tell devices and viewers apart.
+//! The headers of v2 that identify devices and viewers.
 
 use serde_json::{Map, Value};
 
@@ -9,7 +9,7 @@ use crate::{
     problem,
 };
 
-/// The device's identifier, decoded.
+/// The decoded device identifier.
 pub(crate) fn device_id(call: &Call) -> Result<String, Answer> {
     let header = call.header("ap-device-identifier").unwrap_or_default();
     let decoded = header.strip_prefix("fingerprint ").and_then(|text| device::decode(text.trim()));
@@ -17,7 +17,7 @@ pub(crate) fn device_id(call: &Call) -> Result<String, Answer> {
     text.ok_or_else(|| problem::INVALID_DEVICE_IDENTIFIER.answer())
 }
 
-/// The device's description.
+/// The device information.
 pub(crate) fn device(call: &Call) -> Result<Device, Answer> {
     let user_agent = call.header("user-agent");
     let header = call.header("x-device-info");
@@ -26,8 +26,8 @@ pub(crate) fn device(call: &Call) -> Result<Device, Answer> {
     device.ok_or_else(|| problem::INVALID_DEVICE_INFO.answer())
 }
 
-/// The viewer's identity for promotional trials: the address in the header, whatever it is made of, or where there is none
-/// all that the header says. `None` when there is no header or none that holds an object.
+/// The viewer's identity for promotional trials: the email member of the header, or without it the whole object. `None` if the
+/// header is absent or has no object.
 pub(crate) fn identity(call: &Call) -> Option<String> {
     let decoded = device::decode(call.header("ap-temppass-identity")?)?;
     let identity: Map<String, Value> = serde_json::from_slice(&decoded).ok()?;

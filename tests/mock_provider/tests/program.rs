@@ -1,4 +1,4 @@
-//! The stand-in as a program of its own.
+//! The mock provider as a program.
 
 #![forbid(unsafe_code)]
 
@@ -11,7 +11,7 @@ use std::{
 
 const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/upstream.md");
 
-/// Where the page has it.
+/// The address on the page.
 const ADDRESS: &str = "127.0.0.1:9400";
 
 #[test]
@@ -21,21 +21,21 @@ fn the_detached_mock_provider_serves_without_a_terminal() {
         text.lines().filter_map(|line| line.strip_prefix("cargo run --release --bin mock-provider -- "));
     let arguments = starts.next().expect("the page starts the mock provider").replace(ADDRESS, "127.0.0.1:0");
     assert_eq!(starts.next(), None, "the page starts the mock provider once");
-    let mut stand_in = Command::new(env!("CARGO_BIN_EXE_mock-provider"))
+    let mut provider = Command::new(env!("CARGO_BIN_EXE_mock-provider"))
         .args(arguments.split(' '))
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .spawn()
         .expect("starts");
     let mut line = String::new();
-    BufReader::new(stand_in.stdout.take().expect("piped")).read_line(&mut line).expect("readable");
-    let address = line.trim().strip_prefix("listening on ").expect("tells its address");
-    // Often enough that it would have noticed the end of its standard input meanwhile.
+    BufReader::new(provider.stdout.take().expect("piped")).read_line(&mut line).expect("readable");
+    let address = line.trim().strip_prefix("listening on ").expect("prints its address");
+    // Enough calls for the program to detect the end of its standard input meanwhile.
     let answers: Vec<_> = (0..20).map(|_| ask(address)).collect();
-    let ended = stand_in.try_wait().expect("can be asked");
-    stand_in.kill().expect("can be ended");
-    stand_in.wait().expect("ends");
-    assert_eq!(ended, None, "it goes on");
+    let ended = provider.try_wait().expect("has a status");
+    provider.kill().expect("can be killed");
+    provider.wait().expect("ends");
+    assert_eq!(ended, None, "it still runs");
     for answer in answers {
         assert!(answer.starts_with("HTTP/1.1 "), "{answer:?}");
     }

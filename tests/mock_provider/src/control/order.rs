@@ -1,4 +1,4 @@
-//! What tests order of v2 beyond a login.
+//! Control calls about v2, except for logins.
 
 use http::StatusCode;
 use serde::Deserialize;
@@ -12,13 +12,13 @@ struct PutLogin {
     service_provider: String,
     device_id: String,
     mvpd: String,
-    /// The client; that which registered last, when it is absent.
+    /// The client; by default the one that registered last.
     client: Option<String>,
     #[serde(flatten)]
     profile: ProfileOrder,
 }
 
-/// The logins that are meant: all, but for what is named.
+/// A filter of logins; absent members match all.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct LoginFilter {
@@ -33,7 +33,7 @@ struct FaultId {
     id: String,
 }
 
-/// Changes the settings that the call names (RFC 7386), and says them all.
+/// Changes the settings in the call (RFC 7386) and returns all settings.
 pub(super) fn settings(mock: &mut Mock, call: &Call) -> Result<Answer, Answer> {
     let mut settings = serde_json::to_value(&mock.settings).map_err(bad_request)?;
     merge(&mut settings, &read(call)?);
@@ -41,7 +41,7 @@ pub(super) fn settings(mock: &mut Mock, call: &Call) -> Result<Answer, Answer> {
     Ok(Answer::json(StatusCode::OK, &mock.settings))
 }
 
-/// Adds an operator, or changes one.
+/// Adds or changes an operator.
 pub(super) fn change_mvpd(mock: &mut Mock, call: &Call) -> Result<(), Answer> {
     let patch: Value = read(call)?;
     mock.catalog.change(&patch).map_err(bad_request)
@@ -54,12 +54,12 @@ pub(super) fn remove_mvpd(mock: &mut Mock, call: &Call) -> Result<(), Answer> {
     Ok(())
 }
 
-/// The operators, with how they behave.
+/// The operators with their behavior.
 pub(super) fn mvpds(mock: &Mock) -> Answer {
     Answer::json(StatusCode::OK, &mock.catalog.all().collect::<Vec<_>>())
 }
 
-/// A login that no session has led to.
+/// Adds a login without a session.
 pub(super) fn put_profile(mock: &mut Mock, call: &Call) -> Result<(), Answer> {
     let PutLogin { service_provider, device_id: device, mvpd, client, profile } = read(call)?;
     let client = client.or_else(|| mock.clients.latest().map(str::to_owned));
@@ -70,7 +70,7 @@ pub(super) fn put_profile(mock: &mut Mock, call: &Call) -> Result<(), Answer> {
     Ok(())
 }
 
-/// Takes logins back, and says how many.
+/// Invalidates logins and returns their number.
 pub(super) fn invalidate(mock: &mut Mock, call: &Call) -> Result<Answer, Answer> {
     let meant: LoginFilter = read(call)?;
     let is = |meant: &Option<String>, found: &str| meant.as_deref().is_none_or(|meant| meant == found);

@@ -1,22 +1,22 @@
-//! A decision as answers show it.
+//! A decision in a response.
 
 use serde_json::{Value, json};
 
 use super::{Question, media_token};
 use crate::{mvpd::Mvpd, owner::Owner, problem::Problem, settings::Settings};
 
-/// What was decided.
+/// The decision.
 #[derive(Debug)]
 pub(super) struct Outcome {
-    /// Who has decided.
+    /// The source of the decision.
     pub source: String,
-    /// What stands against it, if it is a denial, with the operator's text for the viewer.
+    /// The reason of a denial, with the operator's message for the viewer.
     pub denial: Option<(Problem, Option<String>)>,
-    /// Until when the decision holds, where that is said.
+    /// The expiry of the decision, if it is returned.
     pub not_after: Option<i64>,
 }
 
-/// About what it was decided.
+/// The subject of the decision.
 pub(super) struct DecisionContext<'a> {
     pub owner: &'a Owner,
     pub mvpd: &'a Mvpd,
@@ -26,19 +26,19 @@ pub(super) struct DecisionContext<'a> {
 }
 
 impl Outcome {
-    /// The viewer may watch until then.
+    /// A permission until then.
     pub(super) fn permit(source: &str, not_after: Option<i64>) -> Self {
         Self { source: source.to_owned(), denial: None, not_after }
     }
 
-    /// The viewer may not watch.
+    /// A denial.
     pub(super) fn deny(source: &str, problem: Problem) -> Self {
         Self { source: source.to_owned(), denial: Some((problem, None)), not_after: None }
     }
 }
 
 impl DecisionContext<'_> {
-    /// The decision about this resource.
+    /// The decision on this resource.
     pub(super) fn item(&self, resource: &str, outcome: &Outcome) -> Value {
         let padding = if self.settings.pads_resources { " " } else { "" };
         let mut item = json!({
@@ -51,7 +51,7 @@ impl DecisionContext<'_> {
         if let Some((problem, details)) = &outcome.denial {
             item["error"] = problem.to_json(details.as_deref());
         }
-        // A preauthorization only informs: it has neither times nor a token.
+        // A preauthorization has neither times nor a token.
         if self.question == Question::Authorize {
             if let Some(not_after) = outcome.not_after {
                 item["notBefore"] = json!(self.now);
@@ -64,7 +64,7 @@ impl DecisionContext<'_> {
         item
     }
 
-    /// The media token, which ends no later than the decision.
+    /// The media token, which expires no later than the decision.
     fn token(&self, resource: &str, not_after: Option<i64>) -> Value {
         let not_after =
             not_after.unwrap_or(i64::MAX).min(self.now.saturating_add(self.settings.media_token_ms));

@@ -1,5 +1,5 @@
-//! What players show for a resource: a text that looks signed, with the elements that the pages print. Its signature is made
-//! up, and the first element is closed, which it is not in print (assumption).
+//! Media tokens, which players present for a resource: they look signed and have the documented elements. The signature is
+//! fictitious, and the first element is closed, which it is not in the documents (assumption).
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 
@@ -10,7 +10,7 @@ use crate::{
     xml::{element, parent},
 };
 
-/// A new token, which differs from every other one.
+/// A new, unique token.
 pub(super) fn serialized(owner: &Owner, mvpd: &str, resource: &str, now: i64, not_after: i64) -> String {
     let signature = BASE64_STANDARD.encode(random::bytes::<256>());
     let claims = [

@@ -10,8 +10,8 @@ use crate::{
 
 const SOURCE: &str = "temppass";
 
-/// What the trial says. To preauthorize neither begins it nor uses a resource, and what it says of several resources is said
-/// of each alone (assumption).
+/// The decision of a trial. A preauthorization neither starts the trial nor uses a resource, and decides on each of several
+/// resources separately (assumption).
 pub(super) fn decide(
     mock: &mut Mock,
     owner: &Owner,

@@ -1,11 +1,11 @@
-//! What tests order to be decided.
+//! Decisions that tests set.
 
 use serde::{Deserialize, Deserializer, de::Error};
 
 use super::{Question, item::Outcome};
 use crate::{owner::Owner, problem, problem::Problem, settings::Settings};
 
-/// A decision that a test has ordered: for all that it does not name.
+/// A decision that a test has set. Absent members match every value.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Verdict {
@@ -14,43 +14,43 @@ pub(crate) struct Verdict {
     device_id: Option<String>,
     resource: Option<String>,
     question: Option<Question>,
-    /// Whether the viewer may watch: unless a code is named, when this is absent.
+    /// Whether the viewer may watch; by default yes, unless a code is set.
     authorized: Option<bool>,
-    /// Such as `mvpd`, `degradation`, `temppass` and `dummy`; the usual one, when it is absent.
+    /// The source, such as `mvpd`, `degradation`, `temppass` and `dummy`; by default the usual one.
     source: Option<String>,
-    /// What stands against it.
+    /// The reason of a denial.
     #[serde(default, deserialize_with = "problem")]
     code: Option<Problem>,
-    /// The operator's text for the viewer.
+    /// The operator's message for the viewer.
     details: Option<String>,
-    /// How long it holds. A denial holds for no time unless this says so.
+    /// How long the decision is valid; by default a denial has no validity.
     ttl_ms: Option<i64>,
-    /// For how many decisions; for all, when it is absent.
+    /// How often it applies; by default always.
     times: Option<u64>,
 }
 
-/// What has been ordered, the oldest first.
+/// All decisions that tests have set, the oldest first.
 #[derive(Debug, Default)]
 pub(crate) struct Verdicts(Vec<Verdict>);
 
 fn problem<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Problem>, D::Error> {
     let code = String::deserialize(deserializer)?;
     let problem = Problem::find(&code);
-    problem.map(Some).ok_or_else(|| D::Error::custom(format!("the provider has no code {code}")))
+    problem.map(Some).ok_or_else(|| D::Error::custom(format!("the provider has no error code {code}")))
 }
 
 impl Verdicts {
-    /// Adds one, which goes before those that were there.
+    /// Adds a decision that takes precedence over earlier ones.
     pub(crate) fn add(&mut self, verdict: Verdict) {
         self.0.push(verdict);
     }
 
-    /// Removes all.
+    /// Removes all decisions.
     pub(crate) fn clear(&mut self) {
         self.0.clear();
     }
 
-    /// What was ordered for this decision.
+    /// The decision that a test has set for this call.
     pub(super) fn hit(
         &mut self,
         owner: &Owner,
@@ -76,7 +76,7 @@ impl Verdict {
             && self.question.is_none_or(|meant| meant == question)
     }
 
-    /// What is decided by it.
+    /// The resulting decision.
     pub(super) fn outcome(self, source: &str, now: i64, settings: &Settings) -> Outcome {
         let is_authorized = self.authorized.unwrap_or(self.code.is_none());
         let denial = self.code.unwrap_or(problem::AUTHORIZATION_DENIED);

@@ -1,4 +1,4 @@
-//! The viewers that operators know.
+//! The accounts of viewers with operators.
 
 use std::collections::HashMap;
 
@@ -9,17 +9,17 @@ use serde_json::{Map, Value};
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Account {
-    /// The operator that it is with.
+    /// The operator.
     pub mvpd: String,
-    /// What the viewer types.
+    /// The user name.
     pub user_name: String,
-    /// What the viewer types too; anything will do, when this is absent.
+    /// The password; if absent, any password is accepted.
     #[serde(default)]
     pub password: Option<String>,
-    /// Whether the operator does not let this viewer in, who is known all the same.
+    /// Whether the operator refuses this viewer despite the right password.
     #[serde(default)]
     pub is_refused: bool,
-    /// What the operator tells of the viewer, beside the usual.
+    /// Attributes in addition to the usual ones.
     #[serde(default)]
     pub attributes: Map<String, Value>,
 }
@@ -28,14 +28,14 @@ pub(crate) struct Account {
 #[derive(Debug, Default)]
 pub(crate) struct Accounts(HashMap<(String, String), Account>);
 
-/// What the operator makes of a viewer's attempt.
+/// The result of a login attempt.
 #[derive(Debug, Clone)]
 pub(crate) enum Admission {
-    /// The password is wrong: the page is shown again.
+    /// The password is wrong, so the page is shown again.
     WrongPassword,
-    /// The viewer is known, and not let in.
+    /// The viewer is known but refused.
     Refused,
-    /// The viewer is let in, with these attributes.
+    /// The viewer is logged in, with these attributes.
     Admitted(Map<String, Value>),
 }
 
@@ -45,8 +45,7 @@ impl Accounts {
         self.0.insert((account.mvpd.clone(), account.user_name.clone()), account);
     }
 
-    /// What the operator makes of the viewer. One without an account is let in with any password, so that most tests need
-    /// none.
+    /// Checks a login. A viewer without an account is logged in with any password, so that most tests need no account.
     pub(crate) fn admit(&self, mvpd: &str, user_name: &str, password: &str) -> Admission {
         if user_name.is_empty() || password.is_empty() {
             return Admission::WrongPassword;

@@ -1,26 +1,26 @@
-//! What an operator says of a viewer who has been on its page.
+//! An operator's assertion about a viewer who has visited its page.
 
 use serde_json::{Map, Value};
 
-/// How long the browser may take to carry it back, in milliseconds.
+/// The time within which the browser must deliver it, in milliseconds.
 pub(super) const TTL: i64 = 5 * 60 * 1000;
 
-/// The operator's answer to the provider. It is taken once.
+/// The operator's assertion to the provider. It is accepted once.
 #[derive(Debug)]
 pub(crate) struct Assertion {
     /// The session's code.
     pub code: String,
     /// The operator.
     pub mvpd: String,
-    /// The viewer, unless there was no login.
+    /// The viewer, if the login succeeded.
     pub viewer: Option<Viewer>,
 }
 
-/// Who has logged in.
+/// The viewer who has logged in.
 #[derive(Debug)]
 pub(crate) struct Viewer {
-    /// As the operator calls them.
+    /// The operator's name for the viewer.
     pub user_name: String,
-    /// What it tells of them.
+    /// The viewer's attributes.
     pub attributes: Map<String, Value>,
 }

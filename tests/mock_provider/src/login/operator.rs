@@ -1,4 +1,4 @@
-//! The operator's part of the login: its page, and what becomes of what the viewer does there.
+//! The operator's part of the login: its page, and the actions of the viewer on it.
 
 use http::StatusCode;
 
@@ -21,7 +21,7 @@ pub(crate) fn login_page(mock: &Mock, call: &Call, mvpd: &str) -> Answer {
     page(mock, StatusCode::OK, mvpd, call.parameters().get("RelayState").unwrap_or_default(), "")
 }
 
-/// `POST /operators/{mvpd}/login`: the viewer has submitted the form, by its one button or the other.
+/// `POST /operators/{mvpd}/login`: the viewer has submitted the form with one of its buttons.
 pub(crate) fn log_in(mock: &mut Mock, call: &Call, mvpd: &str) -> Answer {
     let parameters = call.parameters();
     let get = |name| parameters.get(name).unwrap_or_default();
@@ -30,7 +30,7 @@ pub(crate) fn log_in(mock: &mut Mock, call: &Call, mvpd: &str) -> Answer {
         None
     } else {
         match mock.accounts.admit(mvpd, &user_name, get("password")) {
-            // The status is this operator's own (assumption).
+            // The status of this page is an assumption.
             Admission::WrongPassword => {
                 let hint = "<p>The user name and the password do not match</p>";
                 return page(mock, StatusCode::UNAUTHORIZED, mvpd, &code, hint);
@@ -50,16 +50,16 @@ pub(crate) fn log_in(mock: &mut Mock, call: &Call, mvpd: &str) -> Answer {
     ))
 }
 
-/// `GET /operators/{mvpd}/logout`: the operator forgets the browser, and sends it back.
+/// `GET /operators/{mvpd}/logout`: the operator ends the browser's session and redirects it back.
 pub(crate) fn logout_page(call: &Call) -> Answer {
     match call.parameters().get("redirect_url") {
         Some(url) => redirect(url),
-        None => broken("There is nowhere to go back to"),
+        None => broken("The redirect URL is missing"),
     }
 }
 
 fn page(mock: &Mock, status: StatusCode, mvpd: &str, code: &str, hint: &str) -> Answer {
-    let Some(operator) = mock.catalog.find(mvpd) else { return broken("There is no such operator") };
+    let Some(operator) = mock.catalog.find(mvpd) else { return broken("The operator is unknown") };
     let form = format!(
         r#"{hint}<form method="post" action="{OPERATOR_PAGES}/{}/login"><input type="hidden" name="RelayState" value="{}"><label>User name <input name="username"></label><label>Password <input type="password" name="password"></label><button>Log in</button><button name="cancel" value="1">Cancel</button></form>"#,
         encode(mvpd),

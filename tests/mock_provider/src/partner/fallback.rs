@@ -1,4 +1,4 @@
-//! The basic login, where single sign-on cannot proceed.
+//! The basic login as a fallback of single sign-on.
 
 use http::StatusCode;
 
@@ -10,7 +10,7 @@ use crate::{
     state::Mock,
 };
 
-/// Starts a session, and says why.
+/// Starts a session and returns the reason of the fallback.
 pub(super) fn basic(
     mock: &mut Mock,
     owner: Owner,

@@ -1,4 +1,4 @@
-//! What an application gets for the partner's answer.
+//! The exchange of the partner's response for a profile.
 
 use super::{PartnerStatus, check_partner};
 use crate::{
@@ -9,14 +9,14 @@ use crate::{
     state::Mock,
 };
 
-/// `POST /api/v2/{serviceProvider}/profiles/sso/{partner}`. The pages have 201 here, the OpenAPI file 200, which this keeps to.
+/// `POST /api/v2/{serviceProvider}/profiles/sso/{partner}`. The pages document 201, the OpenAPI file 200; the mock uses 200.
 pub(crate) fn exchange(mock: &mut Mock, request: &Request<'_>, partner: &str) -> Result<Answer, Answer> {
     let owner = request.owner()?;
     check_partner(partner)?;
     let operator = PartnerStatus::operator(request.call, mock).map_err(|problem| problem.answer())?;
     let parameters = request.call.parameters();
     let response = parameters.get("SAMLResponse").and_then(device::decode);
-    // Whatever it says, it says that the viewer is logged in: nobody can sign one for a stand-in (assumption).
+    // Any SAML response means that the viewer is logged in, because none can be signed for a mock (assumption).
     response.ok_or_else(|| problem::INVALID_SAML_RESPONSE.answer())?;
     let order = ProfileOrder::of_type(ProfileType::AppleSso);
     let profile = order.make(mock, &owner, &operator.id, None);

@@ -1,4 +1,4 @@
-//! What an application asks the partner for.
+//! The request that an application sends to the partner.
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 use http::StatusCode;

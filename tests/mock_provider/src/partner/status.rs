@@ -1,4 +1,4 @@
-//! `AP-Partner-Framework-Status`: what the partner's framework says of its permission and of its own login.
+//! `AP-Partner-Framework-Status`: the permission and the login of the partner's framework.
 
 use std::rc::Rc;
 
@@ -13,7 +13,7 @@ use crate::{
     state::Mock,
 };
 
-/// What the header says: base64 of a JSON object.
+/// The header: base64 of a JSON object.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub(crate) struct PartnerStatus {
@@ -36,12 +36,12 @@ struct Login {
 }
 
 impl PartnerStatus {
-    /// Reads the header; one that is absent or not readable says nothing.
+    /// Parses the header. An absent or unreadable one is empty.
     fn of(call: &Call) -> Option<Self> {
         serde_json::from_slice(&device::decode(call.header("ap-partner-framework-status")?)?).ok()
     }
 
-    /// The operator that the viewer is logged in with at the partner.
+    /// The operator with which the viewer is logged in at the partner.
     pub(super) fn operator(call: &Call, mock: &Mock) -> Result<Rc<Mvpd>, Problem> {
         let status = Self::of(call).unwrap_or_default();
         match status.framework_permission_info.access_status.as_deref() {
@@ -60,7 +60,7 @@ impl PartnerStatus {
         Ok(operator.clone())
     }
 
-    /// Refuses a call about one operator whose header names another one. Where it names none the call is served as without
+    /// Refuses a call about one operator if the header names another. If the header names none, the call is served as without
     /// the header (assumption).
     pub(crate) fn check_mvpd(call: &Call, mock: &Mock, mvpd: &str) -> Result<(), Answer> {
         let named = Self::of(call).and_then(|status| status.framework_provider_info.id);

@@ -1,4 +1,4 @@
-//! A profile as tests describe it.
+//! A profile that a test describes.
 
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -7,18 +7,18 @@ use uuid::Uuid;
 use super::{Profile, ProfileType};
 use crate::{attribute, owner::Owner, state::Mock};
 
-/// What a profile is to be where it is not the usual one.
+/// The properties of a profile that differ from the usual one.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(crate) struct ProfileOrder {
     r#type: ProfileType,
     issuer: Option<String>,
     not_before_ms: Option<i64>,
-    /// From now; not positive for one that has expired.
+    /// The validity from now; zero or negative for an expired profile.
     ttl_ms: Option<i64>,
-    /// Whose profile it is, as the operator calls the viewer.
+    /// The operator's name for the viewer.
     user: Option<String>,
-    /// Beside the usual ones, or in place of those of the same name; `null` leaves one out.
+    /// Added to the usual attributes, or replacing those of the same name; `null` omits one.
     attributes: Map<String, Value>,
 }
 
@@ -28,7 +28,7 @@ impl ProfileOrder {
         Self { r#type, ..Self::default() }
     }
 
-    /// The usual profile of a viewer of whom the operator tells this.
+    /// The usual profile of a viewer with these attributes.
     pub(crate) fn of_viewer(user: String, attributes: Map<String, Value>) -> Self {
         Self { user: Some(user), attributes, ..Self::default() }
     }
@@ -55,7 +55,7 @@ impl ProfileOrder {
 }
 
 impl ProfileType {
-    /// Who makes such profiles.
+    /// The issuer of such profiles.
     fn issuer(self, mvpd: &str) -> &str {
         match self {
             Self::Regular | Self::PlatformSso | Self::ServiceTokenSso => mvpd,

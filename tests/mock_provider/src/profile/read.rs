@@ -1,4 +1,4 @@
-//! The three ways to ask for profiles.
+//! The three calls that read profiles.
 
 use http::StatusCode;
 use serde_json::{Map, Value, json};
@@ -11,7 +11,7 @@ use crate::{
     answer::Answer, owner::Owner, partner::PartnerStatus, request::Request, session, state::Mock, viewer,
 };
 
-/// `GET /api/v2/{serviceProvider}/profiles`: the logins, without those that nobody logged in for (assumption).
+/// `GET /api/v2/{serviceProvider}/profiles`: the logins, without profiles of degraded operators and TempPasses (assumption).
 pub(crate) fn all(mock: &Mock, request: &Request<'_>) -> Result<Answer, Answer> {
     let owner = request.owner()?;
     let is_integrated = |mvpd: &str| mock.catalog.integrated(&owner.service_provider, mvpd).is_ok();
@@ -27,13 +27,13 @@ pub(crate) fn by_mvpd(mock: &Mock, request: &Request<'_>, mvpd: &str) -> Result<
     Ok(answer(profile.map(|profile| (mvpd.to_owned(), profile))))
 }
 
-/// `GET /api/v2/{serviceProvider}/profiles/code/{code}`: the profile that the code's session made, whoever asks for it,
-/// since a second screen may have a client of its own (assumption).
+/// `GET /api/v2/{serviceProvider}/profiles/code/{code}`: the profile that the code's session created, for every client,
+/// since a second screen may have its own (assumption).
 pub(crate) fn by_code(mock: &mut Mock, request: &Request<'_>, code: &str) -> Result<Answer, Answer> {
     let session = session::find(mock, request.service_provider, code)?;
     let owner = session.owner.clone();
     let login = session.login.clone();
-    // Nobody logs in with these, so that the session only has to name one.
+    // These need no login, so the session only has to name one.
     let selected = session.parameters.mvpd.clone().filter(|mvpd| {
         let mvpd = mock.catalog.find(mvpd);
         mvpd.is_some_and(|mvpd| mvpd.behavior.trial.is_some() || mvpd.is_open_to_all())
@@ -43,7 +43,7 @@ pub(crate) fn by_code(mock: &mut Mock, request: &Request<'_>, code: &str) -> Res
     Ok(answer(profile.map(|profile| (mvpd, profile))))
 }
 
-/// The answer with these profiles.
+/// The response with these profiles.
 pub(crate) fn answer(profiles: impl IntoIterator<Item = (String, Value)>) -> Answer {
     let profiles: Map<_, _> = profiles.into_iter().collect();
     Answer::json_utf8(StatusCode::OK, &json!({ "profiles": profiles }))

@@ -1,4 +1,4 @@
-//! Profiles that nobody logged in for: those of TempPasses, and of operators that are not asked.
+//! Profiles without a login: those of TempPasses and of degraded operators.
 
 use serde_json::{Value, json};
 
@@ -12,10 +12,10 @@ use crate::{
     trial::{self, Denial, Rule, Trial},
 };
 
-/// What the user's id of a degraded profile begins with.
+/// The prefix of the user id of a degraded profile.
 const DEGRADED_PREFIX: &str = "95cf93bcd183214a";
 
-/// The profile of a TempPass, or the error that the pages have where it is used up.
+/// The profile of a TempPass, or the documented error if it is used up.
 pub(super) fn of_trial(
     mock: &Mock,
     owner: &Owner,
@@ -44,7 +44,7 @@ pub(super) fn of_trial(
     }
 }
 
-/// The profile of a device with an operator that is not asked who is logged in.
+/// The profile of a device with a degraded operator.
 pub(super) fn degraded(mock: &Mock, owner: &Owner) -> Value {
     let now = mock.clock.now();
     let user = format!("{DEGRADED_PREFIX}{}", identifier(&owner.device));

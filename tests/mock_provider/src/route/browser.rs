@@ -1,4 +1,4 @@
-//! What browsers open. All answers are pages, errors among them.
+//! Pages for browsers. All responses are pages, also errors.
 
 use http::{Method, StatusCode};
 
@@ -11,7 +11,7 @@ use crate::{
 
 type Result = std::result::Result<Answer, Answer>;
 
-/// The answer to what is called after the host.
+/// The response to this path after the host.
 pub(super) fn answer(mock: &mut Mock, call: &Call, segments: &[&str]) -> Result {
     Ok(match (&call.method, segments) {
         (&Method::GET, ["api", "v2", "authenticate", provider, code]) => {

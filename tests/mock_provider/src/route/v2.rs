@@ -1,4 +1,4 @@
-//! The operations of v2, which a client calls for a service provider.
+//! The operations of v2 that a client calls for a service provider.
 
 use http::{Method, StatusCode};
 
@@ -15,7 +15,7 @@ use crate::{
 
 type Result = std::result::Result<Answer, Answer>;
 
-/// The answer to what is called after the service provider.
+/// The response to this path after the service provider.
 pub(super) fn answer(mock: &mut Mock, request: &Request<'_>, rest: &[&str]) -> Result {
     if request.service_provider == "UNKNOWN" {
         return Err(problem::INVALID_SERVICE_PROVIDER.answer());
@@ -58,7 +58,7 @@ fn is_known(rest: &[&str]) -> bool {
     )
 }
 
-/// The list of v2's errors has no code for it; this is v1's (assumption).
+/// v2 has no error code for this case, so the one of v1 is used (assumption).
 fn wrong_method() -> Answer {
     problem::INTERNAL_ERROR.answer_with(StatusCode::METHOD_NOT_ALLOWED, None)
 }

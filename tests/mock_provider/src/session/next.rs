@@ -1,4 +1,4 @@
-//! What the caller of a session is to do next.
+//! The next action for the caller of a session.
 
 use http::StatusCode;
 use serde_json::{Value, json};
@@ -13,23 +13,23 @@ use crate::{
     state::Mock,
 };
 
-/// The next step.
+/// The next action.
 #[derive(Debug)]
 pub(crate) enum Next {
-    /// A browser goes to the login.
+    /// A browser opens the login page.
     Login,
-    /// Somebody sends the parameters that are missing.
+    /// A client sends the missing parameters.
     Parameters,
-    /// Nothing is left to log in to, for this reason.
+    /// No login is needed, for this reason.
     Decisions {
-        /// With this operator.
+        /// The operator.
         mvpd: String,
-        /// As the pages call it.
+        /// The reason, as named on the pages.
         reason: &'static str,
     },
 }
 
-/// What comes next for a device with these parameters. Where no operator is named a login of the device does not count
+/// The next action for a device with these parameters. Without an operator, an existing login of the device does not count
 /// (assumption).
 pub(crate) fn next(mock: &Mock, owner: &Owner, parameters: &SessionParameters) -> Result<Next, Answer> {
     parameters.check(mock, &owner.service_provider)?;
@@ -41,7 +41,7 @@ pub(crate) fn next(mock: &Mock, owner: &Owner, parameters: &SessionParameters) -
     Ok(if parameters.missing().is_empty() { Next::Login } else { Next::Parameters })
 }
 
-/// Why nobody has to log in with the operator, if so.
+/// The reason why no login with the operator is needed, if any.
 fn reason_to_decide(mock: &Mock, owner: &Owner, id: &str) -> Result<Option<&'static str>, Answer> {
     let mvpd = mock.catalog.integrated(&owner.service_provider, id)?;
     if mvpd.behavior.trial.is_some() {
@@ -61,7 +61,7 @@ fn reason_to_decide(mock: &Mock, owner: &Owner, id: &str) -> Result<Option<&'sta
 }
 
 impl Session {
-    /// What is answered while there is something left to do; `ask` is what the pages call the asking for parameters.
+    /// The response while an action is left; `ask` is the action name for missing parameters.
     pub(super) fn to_json(&self, ask: &str) -> Value {
         let (provider, code) = (encode(&self.owner.service_provider), self.code.as_str());
         let missing = self.parameters.missing();
@@ -92,7 +92,7 @@ impl Session {
     }
 }
 
-/// The answer where nothing is left to log in to. It has no code.
+/// The response if no login is needed. It has no code.
 pub(crate) fn decisions(id: Uuid, service_provider: &str, mvpd: &str, reason: &str) -> Answer {
     let url = format!("/api/v2/{}/decisions/authorize/{}", encode(service_provider), encode(mvpd));
     let body = json!({

@@ -1,29 +1,29 @@
-//! What a session needs before the viewer can log in.
+//! The parameters that a session requires before the login.
 
 use http::HeaderValue;
 use serde_json::{Map, Value};
 
 use crate::{answer::Answer, call::Parameters, problem, registration::is_uri, state::Mock};
 
-/// The parameters that have been sent.
+/// The parameters sent so far.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct SessionParameters {
-    /// Where the viewer is to log in.
+    /// The operator.
     pub mvpd: Option<String>,
-    /// Where the login starts.
+    /// The domain where the login starts.
     pub domain_name: Option<String>,
-    /// Where the viewer's browser comes back to.
+    /// The URL to which the viewer's browser is redirected.
     pub redirect_url: Option<String>,
 }
 
 impl SessionParameters {
-    /// Those that a call sends.
+    /// The parameters of a call.
     pub(crate) fn of(parameters: &Parameters) -> Self {
         let get = |name| parameters.get(name).map(str::to_owned);
         Self { mvpd: get("mvpd"), domain_name: get("domainName"), redirect_url: get("redirectUrl") }
     }
 
-    /// These, and what they leave out of the former ones.
+    /// These parameters, completed by the earlier ones.
     pub(crate) fn over(self, former: &Self) -> Self {
         Self {
             mvpd: self.mvpd.or_else(|| former.mvpd.clone()),
@@ -32,8 +32,8 @@ impl SessionParameters {
         }
     }
 
-    /// Refuses what the provider cannot work with. There is no code for a domain that is not registered: it is told as an
-    /// integration that does not exist (assumption). A redirect URL is refused when it is no URL (assumption).
+    /// Refuses invalid parameters. There is no error code for an unregistered domain, so it is reported as a missing
+    /// integration (assumption). A redirect URL is refused if it is not a URL (assumption).
     pub(crate) fn check(&self, mock: &Mock, service_provider: &str) -> Result<(), Answer> {
         if let Some(mvpd) = &self.mvpd {
             mock.catalog.integrated(service_provider, mvpd)?;
@@ -51,12 +51,12 @@ impl SessionParameters {
         Ok(())
     }
 
-    /// The names of those that were not sent.
+    /// The names of the missing parameters.
     pub(crate) fn missing(&self) -> Vec<&'static str> {
         self.named().into_iter().filter(|(_, value)| value.is_none()).map(|(name, _)| name).collect()
     }
 
-    /// Those that were sent.
+    /// The parameters that were sent.
     pub(crate) fn existing(&self, service_provider: &str) -> Map<String, Value> {
         let sent = self.named().into_iter().filter_map(|(name, value)| Some((name, value?)));
         let all = sent.chain([("serviceProvider", service_provider)]);

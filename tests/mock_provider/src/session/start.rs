@@ -1,4 +1,4 @@
-//! The beginning of a session on the TV, and its continuation on the second screen.
+//! The start of a session on the TV, and its continuation on the second screen.
 
 use http::StatusCode;
 use serde_json::Value;
@@ -22,7 +22,7 @@ pub(crate) fn create(mock: &mut Mock, request: &Request<'_>) -> Result<Answer, A
     }
 }
 
-/// Starts a session, and says what comes next.
+/// Starts a session and returns the next action.
 pub(crate) fn start(mock: &mut Mock, owner: Owner, device: Device, parameters: SessionParameters) -> Value {
     let (now, code) = (mock.clock.now(), Code::random());
     let not_after = now.saturating_add(mock.settings.session_ms);
@@ -41,7 +41,7 @@ pub(crate) fn start(mock: &mut Mock, owner: Owner, device: Device, parameters: S
     body
 }
 
-/// `POST /api/v2/{serviceProvider}/sessions/{code}`: what is sent takes the place of what was sent before (assumption).
+/// `POST /api/v2/{serviceProvider}/sessions/{code}`: sent parameters replace earlier ones (assumption).
 pub(crate) fn resume(mock: &mut Mock, request: &Request<'_>, code: &str) -> Result<Answer, Answer> {
     let session = find(mock, request.service_provider, code)?;
     let parameters = SessionParameters::of(&request.call.parameters()).over(&session.parameters);

@@ -1,4 +1,4 @@
-//! How fast devices may call, how fast they do, and how slow the provider can be.
+//! The rate limit of devices, call rates, and the delay of responses.
 
 use std::collections::HashMap;
 
@@ -10,7 +10,7 @@ use crate::support::{
     ok,
 };
 
-/// Calls until that is too fast, however slow this machine is.
+/// Calls until the rate limit refuses, however slow this machine is.
 async fn refusal(provider: &Provider) -> Answer {
     for _ in 0..1000 {
         let answer = provider.call("GET", "/api/v2/REF/configuration").send().await;
@@ -22,21 +22,21 @@ async fn refusal(provider: &Provider) -> Answer {
 }
 
 #[tokio::test]
-async fn a_device_that_calls_too_fast_is_refused_with_a_page() {
+async fn a_device_that_calls_too_fast_gets_a_429_page() {
     let provider = Provider::with(&[]).await;
     let path = "/api/v2/REF/configuration";
     let refused = refusal(&provider).await;
     assert_eq!((refused.status.as_u16(), refused.header("content-type")), (429, "text/html"));
     let cookies: Vec<_> = refused.headers.get_all("set-cookie").iter().collect();
     assert_eq!(cookies.len(), 2, "{cookies:?}");
-    // Another device is another matter, and so is the next second.
+    // Other devices are served, and so is the same device in the next second.
     let other = http::call(provider.address, "GET", path).header("x-forwarded-for", "203.0.113.8");
     assert_eq!(other.send().await.status, 401);
     provider.advance(1000).await;
     ok(&provider.call("GET", path).send().await);
 }
 
-/// What was counted, by the endpoint, or by the address where there is none.
+/// The counts by endpoint, or by address if there is no endpoint.
 fn counted(rates: &Value, list: &str) -> HashMap<String, Value> {
     let rates = rates[list].as_array().expect("a list").iter();
     rates
@@ -68,7 +68,7 @@ async fn calls_are_counted_by_endpoint_and_by_address() {
 }
 
 #[tokio::test]
-async fn refusals_are_counted_too() {
+async fn refused_calls_are_counted() {
     let provider = Provider::with(&[]).await;
     provider.order("DELETE", "calls", json!(null)).await;
     refusal(&provider).await;
@@ -79,7 +79,7 @@ async fn refusals_are_counted_too() {
 }
 
 #[tokio::test]
-async fn every_answer_takes_the_time_that_a_test_sets() {
+async fn every_response_has_the_configured_delay() {
     let provider = Provider::start().await;
     let path = "/api/v2/REF/configuration";
     provider.order("POST", "settings", json!({ "delay_ms": 86_400_000 })).await;
@@ -95,7 +95,7 @@ async fn every_answer_takes_the_time_that_a_test_sets() {
     };
     tokio::select! {
         answer = &mut waiting => panic!("answered at once: {answer:?}"),
-        calls = arrived => assert_eq!(calls.last().expect("one")["status"], 0, "it has no answer yet"),
+        calls = arrived => assert_eq!(calls.last().expect("one")["status"], 0, "no response yet"),
     }
     provider.order("POST", "settings", json!({ "delay_ms": 0 })).await;
     ok(&provider.call("GET", path).send().await);

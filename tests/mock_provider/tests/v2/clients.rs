@@ -1,11 +1,11 @@
-//! Profiles belong to the credentials that made them.
+//! Profiles belong to the client that created them.
 
 use serde_json::json;
 
 use crate::support::{Provider, http, of_device, ok, refused};
 
 #[tokio::test]
-async fn other_credentials_do_not_see_a_devices_profiles() {
+async fn a_client_does_not_see_profiles_of_another_client() {
     let mut provider = Provider::start().await;
     provider.order("POST", "settings", json!({ "clients_per_statement": "many" })).await;
     let code = provider.code("tv", "Cablevision").await;
@@ -17,20 +17,20 @@ async fn other_credentials_do_not_see_a_devices_profiles() {
     let decisions = provider.decide("tv", "authorize", "Cablevision", &["news"]).await;
     assert_eq!(decisions[0]["error"]["code"], "authenticated_profile_missing");
     let by_code = provider.profiles("tv", &format!("/code/{code}")).await;
-    assert!(by_code["Cablevision"].is_object(), "a second screen has credentials of its own");
+    assert!(by_code["Cablevision"].is_object(), "a second screen has its own credentials");
 
     provider.token = first;
-    assert!(provider.profiles("tv", "").await["Cablevision"].is_object(), "these live on");
+    assert!(provider.profiles("tv", "").await["Cablevision"].is_object(), "these logins stay valid");
     let calls = provider.order("GET", "calls", json!(null)).await;
     let mut clients: Vec<_> =
         calls.as_array().expect("a list").iter().filter_map(|call| call["client"].as_str()).collect();
     clients.dedup();
-    assert_eq!(clients.len(), 3, "each call tells whose it is: {clients:?}");
+    assert_eq!(clients.len(), 3, "each call has its client: {clients:?}");
     assert_eq!(clients[0], clients[2]);
 }
 
 #[tokio::test]
-async fn a_statement_that_is_registered_again_ends_its_former_client() {
+async fn registering_a_statement_again_ends_its_former_client() {
     let mut provider = Provider::start().await;
     let former = std::mem::take(&mut provider.token);
     provider.token = provider.register("a.statement").await;
@@ -41,7 +41,7 @@ async fn a_statement_that_is_registered_again_ends_its_former_client() {
 }
 
 #[tokio::test]
-async fn a_call_needs_a_token_for_its_service_provider_and_a_device() {
+async fn a_call_requires_a_token_for_its_service_provider_and_a_device() {
     let provider = Provider::start().await;
     let path = "/api/v2/REF/profiles";
     let without = of_device(http::call(provider.address, "GET", path), "tv").send().await;

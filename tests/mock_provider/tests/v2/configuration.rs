@@ -1,4 +1,4 @@
-//! Which operators a service provider works with.
+//! The operators of a service provider.
 
 use serde_json::{Value, json};
 
@@ -14,7 +14,7 @@ fn mvpd<'a>(configuration: &'a Value, id: &str) -> &'a Value {
 }
 
 #[tokio::test]
-async fn operators_of_each_kind_are_shown() {
+async fn operators_of_each_kind_are_listed() {
     let provider = Provider::start().await;
     let configuration = read(&provider, "REF").await;
     assert_eq!(configuration["requestor"]["id"], "REF");
@@ -28,14 +28,11 @@ async fn operators_of_each_kind_are_shown() {
     for temp_pass in ["TempPass", "TempPass_10min", "TempPassREF"] {
         assert_eq!(mvpd(&configuration, temp_pass)["isTempPass"], true, "{temp_pass}");
     }
-    assert!(
-        !configuration.to_string().contains("behavior"),
-        "how they behave is between the test and the stand-in"
-    );
+    assert!(!configuration.to_string().contains("behavior"), "the behavior is shown only by the control API");
 }
 
 #[tokio::test]
-async fn what_single_sign_on_needs_is_shown_on_the_platform_that_has_it() {
+async fn single_sign_on_members_are_shown_only_on_its_platform() {
     let provider = Provider::start().await;
     assert_eq!(mvpd(&read(&provider, "REF").await, "Cablevision")["boardingStatus"], Value::Null);
     let info = encoded(&json!({ "model": "AppleTV", "osName": "tvOS" }));
@@ -63,12 +60,12 @@ async fn tests_add_change_and_remove_operators() {
     provider.order("POST", "mvpds", json!({ "id": "Dish", "displayName": "Dish & more" })).await;
     provider.order("DELETE", "mvpds", json!({ "id": "Spectrum" })).await;
     let (here, there) = (read(&provider, "REF").await, read(&provider, "OTHER").await);
-    assert_eq!(mvpd(&here, "New"), &Value::Null, "it is not integrated with this one");
+    assert_eq!(mvpd(&here, "New"), &Value::Null, "not integrated with this service provider");
     assert_eq!(mvpd(&there, "New")["displayName"], "The new one");
     assert_eq!(mvpd(&here, "Dish")["displayName"], "Dish & more");
     assert_eq!(mvpd(&here, "Spectrum"), &Value::Null);
 
-    // And calls about them are answered accordingly.
+    // Calls about these operators have matching results.
     for (id, code) in [("New", "invalid_integration"), ("Spectrum", "invalid_parameter_mvpd")] {
         let answer = provider.of("tv", "GET", &format!("/api/v2/REF/profiles/{id}")).send().await;
         assert_eq!(refused(&answer, 400), code, "{id}");

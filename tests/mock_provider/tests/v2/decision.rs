@@ -1,4 +1,4 @@
-//! Decisions, their sources, their errors, and the tokens that players get.
+//! Decisions, their sources, their errors, and media tokens.
 
 use std::collections::HashSet;
 
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::support::{Provider, refused};
 
-/// What stands against a resource, as the documents list it for decisions.
+/// The documented denial codes of decisions.
 const DENIALS: [(&str, &str, u64); 15] = [
     ("authorization_denied_by_mvpd", "none", 403),
     ("preauthorization_denied_by_mvpd", "none", 403),
@@ -37,7 +37,7 @@ fn shown(decision: &Value) -> (bool, &str) {
 }
 
 #[tokio::test]
-async fn each_authorization_has_a_token_of_its_own() {
+async fn each_authorization_has_its_own_token() {
     let provider = logged_in().await;
     let mut tokens = HashSet::new();
     for _ in 0..3 {
@@ -66,16 +66,16 @@ async fn a_preauthorization_informs_about_each_resource_in_order() {
         json!({ "resource": "b", "code": "preauthorization_denied_by_mvpd", "question": "preauthorize" });
     provider.order("POST", "verdicts", denied).await;
     let decisions = provider.decide("tv", "preauthorize", "Cablevision", &["a", "b", "c"]).await;
-    let told: Vec<_> =
+    let shown_decisions: Vec<_> =
         decisions.iter().map(|one| (one["resource"].as_str().expect("text"), shown(one).0)).collect();
-    assert_eq!(told, [("a", true), ("b", false), ("c", true)]);
+    assert_eq!(shown_decisions, [("a", true), ("b", false), ("c", true)]);
     for decision in &decisions {
         for name in ["token", "notBefore", "notAfter"] {
             assert_eq!(decision[name], Value::Null, "{decision}");
         }
     }
     let decisions = provider.decide("tv", "authorize", "Cablevision", &["b"]).await;
-    assert_eq!(shown(&decisions[0]), (true, "mvpd"), "it was ordered for the other question");
+    assert_eq!(shown(&decisions[0]), (true, "mvpd"), "set for the other kind of decision");
 }
 
 #[tokio::test]
@@ -88,7 +88,7 @@ async fn every_documented_denial_can_be_ordered_for_a_resource_or_a_device() {
         provider.order("POST", "verdicts", verdict).await;
         for (device, resource) in [("phone", "news"), ("tv", "sports")] {
             let decisions = provider.decide(device, "authorize", "Cablevision", &[resource]).await;
-            assert!(shown(&decisions[0]).0, "{code} is not meant for {resource} on {device}");
+            assert!(shown(&decisions[0]).0, "{code} is not set for {resource} on {device}");
         }
         let decisions = provider.decide("tv", "authorize", "Cablevision", &["news"]).await;
         assert_eq!(shown(&decisions[0]), (false, "mvpd"));
@@ -100,12 +100,12 @@ async fn every_documented_denial_can_be_ordered_for_a_resource_or_a_device() {
         );
         assert_eq!(error["details"], "Ask them");
         let decisions = provider.decide("tv", "authorize", "Cablevision", &["news"]).await;
-        assert!(shown(&decisions[0]).0, "{code} was ordered once");
+        assert!(shown(&decisions[0]).0, "{code} was set once");
     }
 }
 
 #[tokio::test]
-async fn decisions_say_who_has_made_them() {
+async fn decisions_have_their_source() {
     let provider = logged_in().await;
     let behave = async |behavior: Value| {
         provider.order("POST", "mvpds", json!({ "id": "Cablevision", "behavior": behavior })).await;
@@ -125,17 +125,17 @@ async fn decisions_say_who_has_made_them() {
         .order("POST", "verdicts", json!({ "source": "temppass", "authorized": true, "ttl_ms": 1000 }))
         .await;
     let decision = behave(json!({})).await;
-    assert_eq!(shown(&decision), (true, "temppass"), "a test can say anything");
+    assert_eq!(shown(&decision), (true, "temppass"), "a test can set any source");
     assert_eq!(
         decision["notAfter"], decision["token"]["notAfter"],
-        "a token ends no later than its decision"
+        "a token expires no later than its decision"
     );
     provider.order("DELETE", "verdicts", json!(null)).await;
     assert_eq!(shown(&behave(json!({ "degradation": null })).await), (true, "dummy"));
 }
 
 #[tokio::test]
-async fn a_decision_is_about_some_resources_and_not_too_many() {
+async fn a_decision_requires_one_to_a_few_resources() {
     let provider = logged_in().await;
     for resources in [&[] as &[&str], &[""], &["news", " "]] {
         let answer = provider.asked("tv", "authorize", "Cablevision", resources).send().await;
@@ -147,7 +147,7 @@ async fn a_decision_is_about_some_resources_and_not_too_many() {
     let six = ["a", "b", "c", "d", "e", "f"];
     let answer = provider.asked("tv", "preauthorize", "Cablevision", &six).send().await;
     assert_eq!(refused(&answer, 400), "too_many_resources");
-    assert!(answer.body.contains(r#""status":403"#), "its own status is another one: {answer:?}");
+    assert!(answer.body.contains(r#""status":403"#), "the body has another status: {answer:?}");
     provider
         .order(
             "POST",

@@ -1,11 +1,11 @@
-//! Errors that tests order.
+//! Errors that tests set.
 
 use serde_json::{Value, json};
 
 use crate::support::{Provider, http, ok, prism, refused};
 
 #[tokio::test]
-async fn an_error_of_the_providers_own_is_answered_as_often_as_it_was_ordered() {
+async fn an_ordered_error_is_returned_as_often_as_ordered() {
     let provider = Provider::start().await;
     let problem = json!({ "code": "invalid_configuration_platform", "details": "no platform" });
     provider
@@ -20,7 +20,7 @@ async fn an_error_of_the_providers_own_is_answered_as_often_as_it_was_ordered() 
 }
 
 #[tokio::test]
-async fn an_error_can_come_under_another_status_than_its_own() {
+async fn an_ordered_error_can_have_another_status() {
     let provider = Provider::start().await;
     let problem = json!({ "code": "network_connection_timeout", "status": 500 });
     provider.order("POST", "faults", json!({ "path": "/api/v2/", "problem": problem })).await;
@@ -30,7 +30,7 @@ async fn an_error_can_come_under_another_status_than_its_own() {
 }
 
 #[tokio::test]
-async fn an_order_that_the_provider_could_not_follow_is_refused() {
+async fn an_invalid_order_is_refused() {
     let provider = Provider::start().await;
     for (path, order) in [
         ("faults", json!({ "path": "/", "problem": { "code": "no_such_code" } })),
@@ -50,7 +50,7 @@ async fn an_order_that_the_provider_could_not_follow_is_refused() {
 }
 
 #[tokio::test]
-async fn every_code_of_the_providers_own_list_can_be_ordered() {
+async fn every_error_code_of_the_openapi_file_can_be_ordered() {
     let Some(folder) = prism::folder() else { return };
     let text = std::fs::read_to_string(folder.join("restApiV2.json")).expect("readable");
     let file: Value = serde_json::from_str(&text).expect("JSON");

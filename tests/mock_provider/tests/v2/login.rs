@@ -1,15 +1,15 @@
-//! The login, as a browser goes through it.
+//! The login in a browser.
 
 use serde_json::{Value, json};
 
 use crate::support::{DONE, Provider, complete, http, ok};
 
-/// Where a browser is.
+/// The page on which a browser is.
 #[derive(Debug)]
 enum Place {
-    /// On a page of the stand-in.
+    /// A page of the mock provider.
     Page { status: u16, body: String },
-    /// Somewhere else, as after a login.
+    /// Another address, as after a login.
     Elsewhere(String),
 }
 
@@ -26,17 +26,17 @@ impl Place {
     fn elsewhere(self) -> String {
         match self {
             Self::Elsewhere(url) => url,
-            other => panic!("still there: {other:?}"),
+            other => panic!("still on the provider: {other:?}"),
         }
     }
 }
 
-/// Opens a page, and goes wherever that leads to.
+/// Opens a page and follows redirects.
 async fn open(provider: &Provider, url: &str) -> Place {
     follow(provider, "GET", url, String::new()).await
 }
 
-/// Submits the form that is on the page.
+/// Submits the form of the page.
 async fn submit(provider: &Provider, page: &str, fields: &str) -> Place {
     let after = |mark: &str| page.split_once(mark).and_then(|(_, rest)| rest.split_once('"')).expect(mark).0;
     let form = format!("RelayState={}&{fields}", after(r#"name="RelayState" value=""#));
@@ -59,7 +59,7 @@ async fn follow(provider: &Provider, method: &str, url: &str, form: String) -> P
         (method, form) = ("GET", String::new());
         url = answer.header("location").to_owned();
     }
-    panic!("goes in circles");
+    panic!("too many redirects");
 }
 
 async fn login_page(provider: &Provider, code: &str) -> String {
@@ -67,7 +67,7 @@ async fn login_page(provider: &Provider, code: &str) -> String {
 }
 
 #[tokio::test]
-async fn a_viewer_logs_in_at_the_operators_page_and_comes_back() {
+async fn a_viewer_logs_in_on_the_operators_page_and_is_redirected_back() {
     let provider = Provider::start().await;
     let account = json!({
         "mvpd": "Cablevision",
@@ -81,7 +81,7 @@ async fn a_viewer_logs_in_at_the_operators_page_and_comes_back() {
     assert_eq!(provider.profiles("tv", &format!("/code/{code}")).await, json!({}));
 
     let first = http::call(provider.address, "GET", session["url"].as_str().expect("a url")).send().await;
-    assert_eq!(first.status, 302, "a browser, which has no token, is sent on");
+    assert_eq!(first.status, 302, "a browser without a token is redirected");
     assert!(first.header("location").contains("mso_id=Cablevision&requestor_id=REF"), "{first:?}");
 
     let page = login_page(&provider, code).await;
@@ -97,11 +97,11 @@ async fn a_viewer_logs_in_at_the_operators_page_and_comes_back() {
     assert_eq!(profile["sessionId"], session["sessionId"]);
     assert_eq!(profile["attributes"]["zip"], json!({ "value": ["12345"], "state": "plain" }));
     assert_eq!(profile["attributes"]["householdID"]["value"], "the house");
-    assert_eq!(provider.profiles("tv", "").await, profiles, "the device has it too");
+    assert_eq!(provider.profiles("tv", "").await, profiles, "the device has the profile too");
 }
 
 #[tokio::test]
-async fn who_is_not_let_in_or_gives_up_comes_back_without_a_profile() {
+async fn a_failed_or_cancelled_login_redirects_back_without_a_profile() {
     let provider = Provider::start().await;
     let account = json!({ "mvpd": "Cablevision", "user_name": "bob", "is_refused": true });
     provider.order("POST", "accounts", account).await;
@@ -111,7 +111,7 @@ async fn who_is_not_let_in_or_gives_up_comes_back_without_a_profile() {
         assert_eq!(submit(&provider, &page, fields).await.elsewhere(), DONE, "{fields}");
         assert_eq!(provider.profiles("tv", &format!("/code/{code}")).await, json!({}), "{fields}");
 
-        // The session is still there for another attempt.
+        // The session allows another attempt.
         let page = login_page(&provider, &code).await;
         submit(&provider, &page, "username=eve&password=any").await.elsewhere();
         let profiles = provider.profiles("tv", &format!("/code/{code}")).await;
@@ -121,7 +121,7 @@ async fn who_is_not_let_in_or_gives_up_comes_back_without_a_profile() {
 }
 
 #[tokio::test]
-async fn a_login_that_cannot_go_on_ends_on_a_page_that_says_so() {
+async fn a_login_that_cannot_continue_ends_on_an_error_page() {
     let provider = Provider::start().await;
     let incomplete = provider.session("tv", "mvpd=Cablevision").await;
     let code = provider.code("tv", "Cablevision").await;
@@ -134,7 +134,7 @@ async fn a_login_that_cannot_go_on_ends_on_a_page_that_says_so() {
     }
     open(&provider, &format!("/api/v2/authenticate/OTHER/{code}")).await.page(400);
 
-    // The code's time runs out while the viewer looks for the password.
+    // The code expires while the viewer types the password.
     let page = login_page(&provider, &code).await;
     provider.advance(30 * 60 * 1000).await;
     submit(&provider, &page, "username=ann&password=any").await.page(400);
@@ -143,7 +143,7 @@ async fn a_login_that_cannot_go_on_ends_on_a_page_that_says_so() {
 }
 
 #[tokio::test]
-async fn what_an_operator_says_is_taken_once() {
+async fn an_operators_assertion_is_accepted_once() {
     let provider = Provider::start().await;
     let code = provider.code("tv", "Cablevision").await;
     let form = format!("RelayState={code}&username=ann&password=any");
@@ -154,7 +154,7 @@ async fn what_an_operator_says_is_taken_once() {
 }
 
 #[tokio::test]
-async fn nobody_logs_in_where_that_is_not_needed() {
+async fn a_login_that_is_not_needed_is_skipped() {
     let provider = Provider::start().await;
     let session = provider.session("tv", "").await;
     let code = session["code"].as_str().expect("a code");

@@ -1,4 +1,4 @@
-//! The end of a login.
+//! Logouts.
 
 use serde_json::{Value, json};
 
@@ -24,7 +24,7 @@ async fn put(provider: &Provider, mvpd: &str, kind: &str) {
 }
 
 #[tokio::test]
-async fn what_is_left_to_do_depends_on_the_login_which_is_gone_at_once() {
+async fn the_logout_action_depends_on_the_profile_which_is_deleted_at_once() {
     let provider = Provider::start().await;
     provider
         .order("POST", "mvpds", json!({ "id": "Spectrum", "behavior": { "degradation": "AuthNAll" } }))
@@ -49,7 +49,7 @@ async fn what_is_left_to_do_depends_on_the_login_which_is_gone_at_once() {
 }
 
 #[tokio::test]
-async fn the_browser_comes_back_from_the_operators_logout() {
+async fn the_browser_is_redirected_back_from_the_operators_logout() {
     let provider = Provider::start().await;
     put(&provider, "Cablevision", "regular").await;
     let logouts = logouts(&provider, "/Cablevision").await;
@@ -72,10 +72,10 @@ async fn all_logins_of_a_device_end_together() {
 }
 
 #[tokio::test]
-async fn a_logout_needs_to_know_where_the_browser_goes_then() {
+async fn a_logout_requires_a_redirect_url() {
     let provider = Provider::start().await;
     put(&provider, "Cablevision", "regular").await;
     let answer = provider.of("tv", "GET", "/api/v2/REF/logout/Cablevision").send().await;
     assert_eq!(refused(&answer, 400), "invalid_parameter_redirect_url");
-    assert!(provider.profiles("tv", "").await["Cablevision"].is_object(), "nothing has happened");
+    assert!(provider.profiles("tv", "").await["Cablevision"].is_object(), "the login is unchanged");
 }

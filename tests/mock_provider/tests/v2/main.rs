@@ -1,4 +1,4 @@
-//! The second version of the API, as the stand-in serves it: over HTTP, by a client that knows only the documents.
+//! Version 2 of the API as the mock provider serves it, over HTTP, with a client written from the documents.
 
 #![forbid(unsafe_code)]
 

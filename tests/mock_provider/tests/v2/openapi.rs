@@ -1,4 +1,4 @@
-//! What the stand-in answers, validated against the provider's own OpenAPI files by Prism.
+//! Responses of the mock provider, validated against the provider's OpenAPI files by Prism.
 
 use serde_json::{Value, json};
 
@@ -8,7 +8,7 @@ use crate::support::{
     prism::{self, Prism},
 };
 
-/// Sends it through Prism, which answers in the stand-in's place where something is not as described.
+/// Sends a call through Prism, which responds with an error if the call or the response does not conform.
 async fn sent(call: Call, status: u16) -> Value {
     let answer = call.header("accept", "application/json").send().await;
     assert_eq!(answer.status, status, "{answer:?}");
@@ -16,13 +16,13 @@ async fn sent(call: Call, status: u16) -> Value {
     serde_json::from_str(&answer.body).expect("JSON")
 }
 
-/// A call with a form as Prism takes it: the file has one that is required.
+/// A call with a form, which the OpenAPI file requires.
 fn form(call: Call, form: &str) -> Call {
     call.form(form.to_owned())
 }
 
 #[tokio::test]
-async fn what_is_answered_is_what_the_providers_own_description_promises() {
+async fn responses_conform_to_the_providers_openapi_files() {
     let Some(folder) = prism::folder() else { return };
     let mut provider = Provider::start().await;
     let prism = Prism::before(&provider.origin(), &folder);
@@ -35,7 +35,7 @@ async fn what_is_answered_is_what_the_providers_own_description_promises() {
     let configuration = sent(configuration, 200).await;
     assert_eq!(configuration["requestor"]["id"], "REF");
 
-    // Sessions: what lacks something, what lacks nothing, and what is over.
+    // Sessions: incomplete, complete and expired.
     let open = sent(form(post("sessions"), "mvpd=Cablevision"), 200).await;
     assert_eq!(open["actionName"], "resume");
     let path = format!("sessions/{}", open["code"].as_str().expect("a code"));
@@ -66,7 +66,7 @@ async fn what_is_answered_is_what_the_providers_own_description_promises() {
     let promotional = get("profiles/TempPassREF").header("ap-temppass-identity", &identity);
     assert!(sent(promotional, 200).await["profiles"]["TempPassREF"].is_object());
 
-    // Decisions, permitted and denied, and all of them too many.
+    // Decisions: permitted, denied, and with too many resources.
     provider
         .order("POST", "verdicts", json!({ "resource": "b", "code": "authorization_denied_by_mvpd" }))
         .await;
@@ -102,7 +102,7 @@ async fn what_is_answered_is_what_the_providers_own_description_promises() {
         assert!(sent(get(&path), 200).await["logouts"][mvpd].is_object(), "{mvpd}");
     }
 
-    // Errors of each status that the file describes.
+    // An error of each status in the file.
     for (code, status) in [
         ("invalid_integration", 400),
         ("invalid_access_token_client_application", 401),

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::support::{Provider, encoded, http::Call, ok, refused};
 
-/// Long after these tests.
+/// A time long after these tests.
 const LATER: &str = "9999999999999";
 
 fn status(access: &str, id: &str, expires: &str) -> String {
@@ -22,7 +22,7 @@ fn session(provider: &Provider, status: &str, form: &str) -> Call {
 const PLACE: &str = "domainName=example.com&redirectUrl=https%3A%2F%2Fexample.com";
 
 #[tokio::test]
-async fn the_partners_login_becomes_a_profile() {
+async fn a_partner_login_becomes_a_profile() {
     let provider = Provider::start().await;
     let granted = status("granted", "Cablevision", LATER);
     let asked = ok(&session(&provider, &granted, PLACE).send().await);
@@ -45,7 +45,7 @@ async fn the_partners_login_becomes_a_profile() {
 }
 
 #[tokio::test]
-async fn where_single_sign_on_cannot_proceed_the_login_is_a_basic_one() {
+async fn without_usable_single_sign_on_the_basic_login_is_used() {
     let provider = Provider::start().await;
     let off = json!({ "id": "Comcast_SSO", "enablePlatformServices": false });
     provider.order("POST", "mvpds", off).await;
@@ -66,7 +66,7 @@ async fn where_single_sign_on_cannot_proceed_the_login_is_a_basic_one() {
 }
 
 #[tokio::test]
-async fn an_exchange_that_is_not_in_order_is_refused() {
+async fn an_invalid_exchange_is_refused() {
     let provider = Provider::start().await;
     let exchange = |partner: &str, status: &str| {
         let call = provider.of("tv", "POST", &format!("/api/v2/REF/profiles/sso/{partner}"));

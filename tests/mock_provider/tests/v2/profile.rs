@@ -1,4 +1,4 @@
-//! Profiles: whose they are, what they tell, and how they end.
+//! Profiles: their owners, attributes and ends.
 
 use serde_json::{Value, json};
 
@@ -43,7 +43,7 @@ async fn attributes_have_values_of_every_type() {
     let (attributes, others) = (of("tv").await, of("phone").await);
     let value = |name: &str| &attributes[name]["value"];
     assert_eq!(value("userID").as_str().expect("text").len(), 40);
-    assert_eq!(value("userID"), &others["userID"]["value"], "it is the same viewer");
+    assert_eq!(value("userID"), &others["userID"]["value"], "the same viewer");
     assert!(value("inHome").is_boolean() && value("channelID").is_array() && value("maxRating").is_object());
     assert_eq!((value("visits"), value("score")), (&json!(3), &json!(0.5)));
     assert_eq!(attributes["zip"], failed);
@@ -51,7 +51,7 @@ async fn attributes_have_values_of_every_type() {
 }
 
 #[tokio::test]
-async fn a_profile_ends_by_time_and_by_being_taken_back() {
+async fn a_profile_ends_by_expiry_and_invalidation() {
     let provider = Provider::start().await;
     put(&provider, "tv", "Cablevision", json!({ "ttl_ms": 0 })).await;
     put(&provider, "tv", "Dish", json!({})).await;
@@ -77,7 +77,7 @@ async fn a_profile_ends_by_time_and_by_being_taken_back() {
 }
 
 #[tokio::test]
-async fn the_profile_of_a_code_is_told_until_its_session_ends() {
+async fn the_profile_of_a_code_is_returned_until_its_session_expires() {
     let provider = Provider::start().await;
     let code = provider.code("tv", "Cablevision").await;
     put(&provider, "tv", "Dish", json!({})).await;
@@ -88,11 +88,11 @@ async fn the_profile_of_a_code_is_told_until_its_session_ends() {
     provider.advance(30 * 60 * 1000).await;
     let answer = provider.call("GET", &format!("/api/v2/REF/profiles/code/{code}")).send().await;
     assert_eq!(refused(&answer, 400), "invalid_parameter_code");
-    assert!(provider.profiles("tv", "").await["Cablevision"].is_object(), "the device keeps it");
+    assert!(provider.profiles("tv", "").await["Cablevision"].is_object(), "the device keeps its login");
 }
 
 #[tokio::test]
-async fn an_operator_that_is_not_asked_shows_everybody_a_profile() {
+async fn a_degraded_operator_returns_a_profile_for_every_device() {
     let provider = Provider::start().await;
     provider.order("POST", "mvpds", json!({ "id": "Dish", "behavior": { "degradation": "AuthNAll" } })).await;
     let profiles = provider.profiles("tv", "/Dish").await;
@@ -102,5 +102,5 @@ async fn an_operator_that_is_not_asked_shows_everybody_a_profile() {
     );
     let user = profiles["Dish"]["attributes"]["userID"]["value"].as_str().expect("text");
     assert!(user.starts_with("95cf93bcd183214a"), "{user}");
-    assert_eq!(provider.profiles("tv", "").await, json!({}), "nobody has logged in");
+    assert_eq!(provider.profiles("tv", "").await, json!({}), "no login");
 }

@@ -15,7 +15,7 @@ async fn resumed(provider: &Provider, code: &str, form: &str) -> Value {
 }
 
 #[tokio::test]
-async fn a_session_is_resumed_until_it_lacks_nothing() {
+async fn a_session_is_resumed_until_it_is_complete() {
     let provider = Provider::start().await;
     let session = provider.session("tv", "").await;
     assert_eq!(action(&session), ("resume", "direct", "none"));
@@ -34,7 +34,7 @@ async fn a_session_is_resumed_until_it_lacks_nothing() {
     assert_eq!(whole["missingParameters"], Value::Null);
     for name in ["sessionId", "notBefore", "notAfter"] {
         assert!(whole[name].is_string(), "{name}: {whole}");
-        assert_eq!(whole[name], session[name], "it is the same session");
+        assert_eq!(whole[name], session[name], "the same session");
     }
 
     let read = ok(&provider.call("GET", &format!("/api/v2/REF/sessions/{code}")).send().await);
@@ -50,7 +50,7 @@ async fn a_session_is_resumed_until_it_lacks_nothing() {
 }
 
 #[tokio::test]
-async fn nothing_is_left_to_do_for_who_is_logged_in_or_need_not_be() {
+async fn a_session_without_a_needed_login_requires_no_action() {
     let provider = Provider::start().await;
     provider.log_in("tv", "Cablevision").await;
     let sso = json!({
@@ -78,7 +78,7 @@ async fn nothing_is_left_to_do_for_who_is_logged_in_or_need_not_be() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_worked_with_is_refused() {
+async fn invalid_session_parameters_are_refused() {
     let provider = Provider::start().await;
     let code = provider.code("tv", "Cablevision").await;
     let of_another = ok(&provider.of("tv", "POST", "/api/v2/OTHER/sessions").form("").send().await);
@@ -116,7 +116,7 @@ async fn what_cannot_be_worked_with_is_refused() {
 }
 
 #[tokio::test]
-async fn a_session_ends_with_its_time() {
+async fn a_session_expires() {
     let provider = Provider::start().await;
     provider.order("POST", "settings", json!({ "session_ms": 60_000 })).await;
     let code = provider.code("tv", "Cablevision").await;

@@ -1,4 +1,4 @@
-//! What these tests share.
+//! Shared parts of these tests.
 
 use std::net::SocketAddr;
 
@@ -6,7 +6,7 @@ use base64::{Engine, prelude::BASE64_STANDARD};
 use clap::Parser as _;
 use serde_json::{Value, json};
 
-#[allow(dead_code, reason = "it has more than these tests need")]
+#[allow(dead_code, reason = "shared with other tests that use more of it")]
 #[path = "../../../support/http.rs"]
 pub mod http;
 #[path = "../../../support/prism.rs"]
@@ -14,27 +14,27 @@ pub mod prism;
 
 use self::http::{Answer, Call};
 
-/// The address that the TV calls from.
+/// The address of the TV.
 pub const TV_ADDRESS: &str = "203.0.113.7";
 
-/// A provider that runs, and a client of its.
+/// A running mock provider and a client of it.
 pub struct Provider {
     running: mock_provider::Running,
     pub token: String,
-    /// Where calls go: to the provider, unless somebody stands before it.
+    /// The address of calls: the provider, or a proxy in front of it.
     pub address: SocketAddr,
 }
 
 impl Provider {
-    /// One that does not mind how fast it is called.
+    /// Starts a provider without a rate limit.
     pub async fn start() -> Self {
         Self::with(&["--throttle", "off"]).await
     }
 
-    /// One with these arguments.
+    /// Starts a provider with these arguments.
     pub async fn with(arguments: &[&str]) -> Self {
         let arguments = ["mock-provider"].iter().chain(arguments);
-        let arguments = mock_provider::Arguments::try_parse_from(arguments).expect("are arguments");
+        let arguments = mock_provider::Arguments::try_parse_from(arguments).expect("valid arguments");
         let running = mock_provider::start(arguments).expect("starts");
         let address = running.address();
         let mut provider = Self { running, token: String::new(), address };
@@ -42,7 +42,7 @@ impl Provider {
         provider
     }
 
-    /// The access token of a new client.
+    /// Registers a client and gets an access token.
     pub async fn register(&self, statement: &str) -> String {
         let body = json!({ "software_statement": statement }).to_string();
         let client = http::call(self.address, "POST", "/o/client/register").body(body).send().await;
@@ -57,12 +57,12 @@ impl Provider {
         token["access_token"].as_str().expect("text").to_owned()
     }
 
-    /// Where it listens, whoever stands before it.
+    /// The provider's own address, without a proxy.
     pub fn origin(&self) -> String {
         format!("http://{}", self.running.address())
     }
 
-    /// What it answers to a test's order.
+    /// The response to a control call.
     pub async fn order(&self, method: &str, path: &str, body: Value) -> Value {
         let call = http::call(self.running.address(), method, &format!("/mock/{path}"));
         let answer = call.body(body.to_string()).send().await;
@@ -70,7 +70,7 @@ impl Provider {
         if answer.body.is_empty() { Value::Null } else { serde_json::from_str(&answer.body).expect("JSON") }
     }
 
-    /// Moves its clock.
+    /// Advances its clock.
     pub async fn advance(&self, milliseconds: i64) {
         self.order("POST", "clock", json!({ "advance_ms": milliseconds })).await;
     }
@@ -81,12 +81,12 @@ impl Provider {
         call.header("x-forwarded-for", TV_ADDRESS)
     }
 
-    /// A call about a device that describes itself.
+    /// A call about a device, with device information.
     pub fn of(&self, device: &str, method: &str, path: &str) -> Call {
         of_device(self.call(method, path), device)
     }
 
-    /// What the device is shown of its profiles.
+    /// The profiles of the device.
     pub async fn profiles(&self, device: &str, path: &str) -> Value {
         let answer = self.of(device, "GET", &format!("/api/v2/REF/profiles{path}")).send().await;
         ok(&answer)["profiles"].clone()
@@ -98,7 +98,7 @@ impl Provider {
         ok(&call.send().await)
     }
 
-    /// A session that lacks nothing, and its code.
+    /// Starts a complete session and returns its code.
     pub async fn code(&self, device: &str, mvpd: &str) -> String {
         let session = self.session(device, &complete(mvpd)).await;
         session["code"].as_str().expect("a code").to_owned()
@@ -110,13 +110,13 @@ impl Provider {
         self.order("POST", "login", json!({ "service_provider": "REF", "code": code, "mvpd": mvpd })).await;
     }
 
-    /// The decisions about these resources.
+    /// The decisions on these resources.
     pub async fn decide(&self, device: &str, question: &str, mvpd: &str, resources: &[&str]) -> Vec<Value> {
         let answer = self.asked(device, question, mvpd, resources).send().await;
         ok(&answer)["decisions"].as_array().expect("a list").clone()
     }
 
-    /// The same before it is sent.
+    /// The same call before it is sent.
     pub fn asked(&self, device: &str, question: &str, mvpd: &str, resources: &[&str]) -> Call {
         let call = self.of(device, "POST", &format!("/api/v2/REF/decisions/{question}/{mvpd}"));
         let call = call.header("content-type", "application/json");
@@ -128,14 +128,14 @@ impl Provider {
     }
 }
 
-/// The same call about a device that describes itself.
+/// The same call about a device, with device information.
 pub fn of_device(call: Call, device: &str) -> Call {
     let info = json!({ "model": "AFTMM", "osName": "Android", "primaryHardwareType": "SetTopBox" });
     let call = call.header("ap-device-identifier", fingerprint(device));
     call.header("x-device-info", BASE64_STANDARD.encode(info.to_string()))
 }
 
-/// The header that names a device.
+/// The header that identifies a device.
 pub fn fingerprint(device: &str) -> String {
     format!("fingerprint {}", BASE64_STANDARD.encode(device))
 }
@@ -145,22 +145,22 @@ pub fn encoded(value: &Value) -> String {
     BASE64_STANDARD.encode(value.to_string())
 }
 
-/// All that a session needs.
+/// All parameters that a session requires.
 pub fn complete(mvpd: &str) -> String {
     format!("mvpd={mvpd}&domainName=example.com&redirectUrl=https%3A%2F%2Fexample.com%2Fdone%3Fa%3Db")
 }
 
-/// Where such a session ends.
+/// The redirect URL of such a session.
 pub const DONE: &str = "https://example.com/done?a=b";
 
-/// The body of an answer that went well.
+/// The body of a successful response.
 #[track_caller]
 pub fn ok(answer: &Answer) -> Value {
     assert_eq!(answer.status, 200, "{answer:?}");
     body(answer)
 }
 
-/// The code of the error that an answer is.
+/// The error code of a response.
 #[track_caller]
 pub fn refused(answer: &Answer, status: u16) -> String {
     assert_eq!(answer.status, status, "{answer:?}");

@@ -1,4 +1,4 @@
-//! TempPasses: trials that nobody logs in for.
+//! TempPasses: trials without a login.
 
 use serde_json::{Value, json};
 
@@ -7,7 +7,7 @@ use crate::support::{Provider, encoded, ok, refused};
 const USED_UP: [&str; 2] =
     ["temporary_access_duration_limit_exceeded", "temporary_access_resources_limit_exceeded"];
 
-/// A provider whose TempPasses are as the pages have them, with one that allows two resources in a minute.
+/// A provider with TempPasses as documented, and one that allows two resources in one minute.
 async fn documented() -> Provider {
     let provider = Provider::start().await;
     provider.order("POST", "settings", json!({ "trial_profiles": "usable" })).await;
@@ -27,14 +27,14 @@ async fn authorized(provider: &Provider, device: &str, email: &str, resource: &s
 }
 
 #[tokio::test]
-async fn a_basic_trial_starts_with_its_first_authorization_and_ends_by_time() {
+async fn a_basic_trial_starts_with_its_first_authorization_and_expires() {
     let provider = documented().await;
     let of = async || provider.profiles("tv", "/TempPass_10min").await["TempPass_10min"].clone();
     let before = of().await;
     assert_eq!((&before["type"], &before["issuer"]), (&json!("temporary"), &json!("Adobe")));
     assert!(before["attributes"]["userID"]["value"].as_str().expect("text").starts_with("temppass_"));
     provider.advance(3_600_000).await;
-    assert_ne!(of().await["notAfter"], before["notAfter"], "to look does not start the clock");
+    assert_ne!(of().await["notAfter"], before["notAfter"], "reading the profile does not start the trial");
 
     let decisions = provider.decide("tv", "preauthorize", "TempPass_10min", &["news", "sports"]).await;
     assert!(decisions.iter().all(|decision| decision["authorized"] == true), "{decisions:?}");
@@ -53,11 +53,11 @@ async fn a_basic_trial_starts_with_its_first_authorization_and_ends_by_time() {
     assert_eq!(refused(&answer, 403), USED_UP[0]);
     let reset = "/reset-tempass/v3/reset?requestor_id=REF&mvpd_id=TempPass_10min&device_id=tv";
     assert_eq!(provider.call("DELETE", reset).send().await.status, 204);
-    assert!(of().await.is_object(), "it begins anew");
+    assert!(of().await.is_object(), "the trial starts again");
 }
 
 #[tokio::test]
-async fn a_promotional_trial_ends_with_its_resources_too() {
+async fn a_promotional_trial_also_ends_with_its_resources() {
     let provider = documented().await;
     let of = async |device: &str, email: &str| {
         let call = provider.of(device, "GET", "/api/v2/REF/profiles/Flexible");
@@ -79,7 +79,7 @@ async fn a_promotional_trial_ends_with_its_resources_too() {
     assert_eq!(
         refused(&of("another", "ann@example.com").await, 403),
         USED_UP[1],
-        "the viewer takes it along"
+        "the trial follows the viewer"
     );
     ok(&of("another", "bob@example.com").await);
     provider.advance(60_000).await;
@@ -87,7 +87,7 @@ async fn a_promotional_trial_ends_with_its_resources_too() {
 }
 
 #[tokio::test]
-async fn a_promotional_trial_needs_to_know_the_viewer() {
+async fn a_promotional_trial_requires_the_viewers_identity() {
     let provider = documented().await;
     for header in ["", "no base64!", "W10=", "e30="] {
         let calls = [
@@ -116,7 +116,7 @@ async fn the_code_of_a_session_that_names_a_temp_pass_shows_its_profile() {
 }
 
 #[tokio::test]
-async fn a_temp_pass_that_is_not_configured_properly_says_so() {
+async fn a_misconfigured_temp_pass_is_an_error() {
     let provider = documented().await;
     let broken = json!({ "id": "TempPassBroken", "behavior": { "trial": { "duration_ms": 0 } } });
     provider.order("POST", "mvpds", broken).await;
@@ -127,7 +127,7 @@ async fn a_temp_pass_that_is_not_configured_properly_says_so() {
 }
 
 #[tokio::test]
-async fn unless_it_is_set_otherwise_only_a_trial_that_has_begun_shows_a_profile() {
+async fn by_default_only_a_started_trial_has_a_profile() {
     let provider = Provider::start().await;
     assert_eq!(provider.profiles("tv", "/TempPass").await, json!({}));
     provider.decide("tv", "authorize", "TempPass", &["news"]).await;
