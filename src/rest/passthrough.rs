@@ -103,7 +103,7 @@ impl std::fmt::Debug for Passthrough {
 pub(super) async fn other_path(State(face): State<RestFace>, request: Request) -> Response {
     let answer = async {
         let (head, body) = request.into_parts();
-        // A path of the v1 flow that passbridge does not serve with version 2. Version 1 of the upstream must not answer it.
+        // A path of the v1 flow that passbridge does not serve with version 2. Version 1 of the upstream has no answer for it.
         if v1_flow(head.uri.path()).is_some() {
             return Err(Failure::UnknownPath);
         }

@@ -40,7 +40,7 @@ const ATTEMPTS: u32 = 3;
 /// The maximum backoff before the first retry. It doubles for each further one.
 const FIRST_BACKOFF: Duration = Duration::from_millis(100);
 
-/// The number of queued calls for each permitted concurrent call, and in addition the size of a batch.
+/// The maximum number of waiting calls: this many for each concurrent call, plus as many as a batch of resets has.
 const WAITING_PER_CONNECTION: usize = 16;
 const WAITING_OF_BATCH: usize = 256;
 

@@ -1,5 +1,6 @@
 //! Exponential backoff with jitter after failures. During a pause, attempts fail at once with the last error. After it,
-//! one attempt probes, and the others fail until it succeeds. The jitter keeps replicas from probing at the same time.
+//! one attempt probes, and the others fail until its result is known. The jitter keeps replicas from probing at the same
+//! time.
 
 use std::{
     collections::HashMap,

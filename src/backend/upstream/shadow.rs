@@ -75,7 +75,7 @@ impl PendingShadows {
         }
     }
 
-    /// Waits until the code's shadow is written, or all shadows without a key.
+    /// Waits until the shadow of `key` is written; without a key, until all shadows are.
     async fn settled(&self, key: Option<&CodeKey>) {
         loop {
             let written = self.written.notified();

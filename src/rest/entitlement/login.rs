@@ -25,7 +25,7 @@ use crate::{
 
 type PathParameter = Result<Path<String>, PathRejection>;
 
-/// `GET /api/v1/authenticate`: redirects the viewer's browser to the upstream. Redirects to the URL of the query only
+/// `GET /api/v1/authenticate`: redirects the viewer's browser directly to the upstream. Redirects to the URL of the query only
 /// if the code is known.
 pub(super) async fn authenticate(State(face): State<RestFace>, request: Request) -> Response {
     answer(face, request, Endpoint::Authenticate, async |flow, mut violations| {
