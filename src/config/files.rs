@@ -55,7 +55,7 @@ impl Files {
                 Err("is not UTF-8 text".to_owned())
             }
             Some(Err(error)) => Err(format!("cannot be read: {error}")),
-            None => Err("was not read".to_owned()),
+            None => Err("cannot be read: it was not loaded".to_owned()),
         }
     }
 }
