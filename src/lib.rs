@@ -1,7 +1,7 @@
 //! passbridge: one typed gRPC API for pay-TV clientless device operations.
 //!
-//! `ARCHITECTURE.md` has the map and the lifecycle of a request. In short, dependencies point inward: `grpc |
-//! rest → service → domain`, `store → domain`, and only [`app`], which `cli` runs, knows all of them.
+//! `ARCHITECTURE.md` has the map and the lifecycle of a request. In short, dependencies point inward:
+//! `grpc | rest → service → domain`, `store → domain`, and only [`app`], which `cli` runs, knows all of them.
 //!
 //! Public items are for the tests and benchmarks; the product is the program.
 

@@ -17,8 +17,8 @@ pub struct CallerEntry {
     /// URI and before the `@` of an e-mail address. Requires `grpc.tls.client_ca`. An entry has exactly one
     /// of `san`, `jwt` and `token_hash`.
     pub san: Option<String>,
-    /// The SHA-256, in lower-case hexadecimal digits, of a token that the caller sends as `Authorization:
-    /// Bearer`. `passbridge caller new` creates a token and prints its hash.
+    /// The SHA-256, in lower-case hexadecimal digits, of a token that the caller sends as
+    /// `Authorization: Bearer`. `passbridge caller new` creates a token and prints its hash.
     pub token_hash: Option<String>,
     /// The issuer and subject of the caller's JWTs: `{ issuer = "…", subject = "…" }`.
     pub jwt: Option<JwtSubject>,

@@ -23,8 +23,8 @@ pub struct Grpc {
     /// The maximum size of a request message, in bytes: 1 to 1073741824. A larger one fails with
     /// RESOURCE_EXHAUSTED.
     pub max_message_size: usize,
-    /// The rate limit of one client address (an IPv4 address, or an IPv6 /64), over all methods: `{
-    /// per_second = 50, burst = 200 }`. Calls above it fail with RESOURCE_EXHAUSTED. If not set, there is no
+    /// The rate limit of one client address (an IPv4 address, or an IPv6 /64), over all methods:
+    /// `{ per_second = 50, burst = 200 }`. Calls above it fail with RESOURCE_EXHAUSTED. If not set, there is no
     /// limit, which suits callers behind one proxy.
     pub address_limit: Option<AddressLimit>,
     /// The maximum number of open connections: 1 to 100000000. Further connections wait to be accepted.
