@@ -94,10 +94,10 @@ pub(super) async fn dispatch(State(face): State<RestFace>, request: Request, nex
             pass_through(&face, head, body).await
         }
         // The handler reports the error in the shape of its path.
-        Err(Misdirected { backend: ServingBackend::V2, body: Some(body), .. }) => {
+        Err(UnresolvedCall { backend: ServingBackend::V2, body: Some(body), .. }) => {
             return next.run(Request::from_parts(head, body)).await;
         }
-        Err(Misdirected { failure, .. }) => Err(failure),
+        Err(UnresolvedCall { failure, .. }) => Err(failure),
     };
     answer.unwrap_or_else(|failure| {
         let mut response = failure.into_response();
@@ -110,7 +110,7 @@ pub(super) async fn dispatch(State(face): State<RestFace>, request: Request, nex
 }
 
 /// The reason why a call's requestor is not known, and the backend of its environment.
-struct Misdirected {
+struct UnresolvedCall {
     backend: ServingBackend,
     failure: Failure,
     /// The body, if it was not read.
@@ -127,25 +127,25 @@ async fn destination(
     face: &RestFace,
     head: &request::Parts,
     body: Body,
-) -> Result<(Destination, Body), Misdirected> {
+) -> Result<(Destination, Body), UnresolvedCall> {
     let environment = match environment(face, head) {
         Ok(environment) => environment,
         Err(error) => {
-            return Err(Misdirected { backend: ServingBackend::Local, failure: error.into(), body: None });
+            return Err(UnresolvedCall { backend: ServingBackend::Local, failure: error.into(), body: None });
         }
     };
     let environment_backend = ServingBackend::of(face.policy.load().environment_api(&environment));
-    let misdirected = |failure, body| Misdirected { backend: environment_backend, failure, body };
+    let unresolved = |failure, body| UnresolvedCall { backend: environment_backend, failure, body };
     let named = match named_requestor(head) {
         Ok(named) => named,
-        Err(error) => return Err(misdirected(error.into(), Some(body))),
+        Err(error) => return Err(unresolved(error.into(), Some(body))),
     };
     let signed = || claimed_requestor(&head.headers).map(|requestor| requestor.to_string());
     let is_mixed = face.policy.load().has_several_apis(&environment);
     let (named, body) = match named.or_else(signed) {
         None if is_mixed => {
             let found = unnamed_requestor(face, head, &environment, body).await;
-            found.map_err(|failure| misdirected(failure, None))?
+            found.map_err(|failure| unresolved(failure, None))?
         }
         named => (named, body),
     };
@@ -158,7 +158,7 @@ async fn destination(
             let backend = ServingBackend::of(policy.upstream_api(&place));
             Ok((Destination { backend, requestor: Some(place.requestor) }, body))
         }
-        Err(violations) => Err(misdirected(Error::InvalidFields(violations).into(), Some(body))),
+        Err(violations) => Err(unresolved(Error::InvalidFields(violations).into(), Some(body))),
     }
 }
 

@@ -18,14 +18,14 @@ use crate::outbound::client_for;
 const POOLS: usize = 64;
 
 /// The pools of one upstream.
-pub(super) struct Clients {
+pub(super) struct ClientPools {
     options: UpstreamOptions,
     pools: [OnceLock<Client>; POOLS],
     /// The fallback if another client cannot be created. That is not expected, since this one could.
     first: Client,
 }
 
-impl Clients {
+impl ClientPools {
     /// Creates the pools of an upstream.
     ///
     /// # Errors

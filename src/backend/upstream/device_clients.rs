@@ -9,8 +9,8 @@ use sha2::{Digest, Sha256};
 
 use super::{
     UpstreamDependencies,
+    backoff::Backoffs,
     call::{ActingClient, ProviderCall},
-    pause::Pauses,
     token::TokenSource,
 };
 use crate::domain::{error::Result, id::DeviceId};
@@ -22,12 +22,12 @@ const REMEMBERED: usize = 10_000;
 pub(super) struct DeviceClients {
     server: TokenSource,
     devices: Cache<[u8; 32], TokenSource>,
-    refusal: Arc<Pauses<()>>,
+    refusal: Arc<Backoffs<()>>,
 }
 
 impl DeviceClients {
     pub(super) fn new(server: TokenSource, parts: &UpstreamDependencies) -> Self {
-        let refusal = Arc::new(Pauses::new(parts.randomness.clone()));
+        let refusal = Arc::new(Backoffs::new(parts.randomness.clone()));
         Self { server, devices: Cache::new(REMEMBERED), refusal }
     }
 

@@ -14,7 +14,7 @@ use super::{
     budget::RetryBudget,
     call::{ProviderCall, ProviderOrigin, ProviderResponse},
     circuit::{CircuitBreaker, CircuitState},
-    clients::Clients,
+    clients::ClientPools,
     failure::{throttled, unavailable},
     pacing::RequestPacing,
 };
@@ -61,7 +61,7 @@ enum Attempt {
 pub(super) struct HttpClient {
     environment: EnvironmentName,
     metrics: Option<Arc<Metrics>>,
-    clients: Clients,
+    clients: ClientPools,
     url: Url,
     reset_url: Url,
     timeout: Duration,
@@ -88,7 +88,7 @@ impl HttpClient {
         Ok(Self {
             environment: environment.clone(),
             metrics: parts.metrics.clone(),
-            clients: Clients::new(options)?,
+            clients: ClientPools::new(options)?,
             url: options.url.clone(),
             reset_url: options.reset_url.clone(),
             timeout: options.timeout,

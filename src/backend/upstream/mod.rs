@@ -5,7 +5,7 @@
 //! | `options` | the configuration of an upstream |
 //! | `call` | a call and its response |
 //! | `http` | the HTTP client: deadline, request pacing, queue, circuit breaker, retries, limit of the response size |
-//! | `pause` | backoff with jitter after failures |
+//! | `backoff` | exponential backoff with jitter after failures |
 //! | `clients` | a connection pool for each serving thread |
 //! | `pacing`, `budget`, `circuit` | request pacing by the provider's rate limit, the retry budget, the circuit breaker |
 //! | `credentials`, `registration`, `token` | client credentials sealed in the ledger, client registration, single-flight token renewal |
@@ -19,6 +19,7 @@
 //! | `doctor` | a step-by-step check of all of these |
 //! | `relay` | client registrations that REST clients send to the provider through passbridge |
 
+mod backoff;
 mod budget;
 mod call;
 mod circuit;
@@ -33,7 +34,6 @@ mod http;
 mod json;
 mod options;
 mod pacing;
-mod pause;
 mod registration;
 mod relay;
 mod reset;

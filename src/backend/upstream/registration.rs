@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 use super::{
     TokenParameters, UpstreamDependencies, UpstreamOptions,
+    backoff::Backoffs,
     call::{ProviderCall, ProviderResponse, X_DEVICE_INFO},
     credentials::{
         ClientCredentials, CredentialVault, EXPIRES_IN_DEFAULT, ProviderToken, RegisteredStatement,
@@ -18,7 +19,6 @@ use super::{
     failure::{error_details, refusal, unavailable, unreadable},
     http::HttpClient,
     json::{number, plain, text},
-    pause::Pauses,
 };
 use crate::{
     domain::{
@@ -71,7 +71,7 @@ pub(super) struct Registrar {
     /// Issued credentials that are not stored yet.
     unsaved: Mutex<Option<UnsavedCredentials>>,
     /// The backoff after the statement was refused for a device, shared by all devices.
-    refusal: Option<Arc<Pauses<()>>>,
+    refusal: Option<Arc<Backoffs<()>>>,
 }
 
 impl Registrar {
@@ -96,7 +96,7 @@ impl Registrar {
     }
 
     /// Returns the registrar of a device's client.
-    pub(super) fn of_device(&self, device: &DeviceId, refusal: Arc<Pauses<()>>) -> Self {
+    pub(super) fn of_device(&self, device: &DeviceId, refusal: Arc<Backoffs<()>>) -> Self {
         Self {
             environment: self.environment.clone(),
             redirect_uri: self.redirect_uri.clone(),

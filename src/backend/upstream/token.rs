@@ -16,8 +16,8 @@ use tokio::sync::{Mutex as AsyncMutex, Semaphore};
 use uuid::Uuid;
 
 use super::{
-    UpstreamDependencies, call::TokenScope, credentials::ProviderToken, failure::unavailable, pause::Pauses,
-    registration::Registrar,
+    UpstreamDependencies, backoff::Backoffs, call::TokenScope, credentials::ProviderToken,
+    failure::unavailable, registration::Registrar,
 };
 use crate::{
     domain::{
@@ -69,9 +69,9 @@ struct TokenSourceState {
     /// The last token that replaced a refused one, and the time.
     replaced: Mutex<Option<(SecretText, MonotonicInstant)>>,
     /// The backoff after a failed token request.
-    failure: Pauses<()>,
+    failure: Backoffs<()>,
     /// The backoff for scopes for which a new token was refused.
-    refusal: Pauses<TokenScope>,
+    refusal: Backoffs<TokenScope>,
 }
 
 /// The token that a caller requires.
@@ -111,14 +111,14 @@ impl TokenSource {
             renewal: Arc::default(),
             waiting: Semaphore::new(WAITING_MAX),
             replaced: Mutex::default(),
-            failure: Pauses::new(randomness.clone()),
-            refusal: Pauses::new(randomness),
+            failure: Backoffs::new(randomness.clone()),
+            refusal: Backoffs::new(randomness),
         };
         Self { inner: Arc::new(inner), device: None }
     }
 
     /// Returns the token source of a device's client, which registers with the same statement.
-    pub(super) fn of_device(&self, device: &DeviceId, refusal: Arc<Pauses<()>>) -> Self {
+    pub(super) fn of_device(&self, device: &DeviceId, refusal: Arc<Backoffs<()>>) -> Self {
         let TokenSourceState { environment, registrar, parts, .. } = &*self.inner;
         Self::new(environment.clone(), registrar.of_device(device, refusal), parts.clone())
     }

@@ -29,7 +29,7 @@ const LONGEST_JITTER: Duration = Duration::from_secs(16);
 /// dropped for the new one.
 const REMEMBERED: usize = 1_000;
 
-struct Pause {
+struct Backoff {
     error: Error,
     until: MonotonicInstant,
     length: Duration,
@@ -37,15 +37,15 @@ struct Pause {
     probed: bool,
 }
 
-/// Pauses by key.
-pub(super) struct Pauses<K> {
+/// Backoffs by key.
+pub(super) struct Backoffs<K> {
     /// Whether there is any pause: without failures, no call takes the lock.
     any: AtomicBool,
-    pauses: Mutex<HashMap<K, Pause>>,
+    pauses: Mutex<HashMap<K, Backoff>>,
     randomness: SharedRandomness,
 }
 
-impl<K: Eq + Hash + Clone> Pauses<K> {
+impl<K: Eq + Hash + Clone> Backoffs<K> {
     /// Creates the set without pauses.
     pub(super) fn new(randomness: SharedRandomness) -> Self {
         Self { any: AtomicBool::new(false), pauses: Mutex::default(), randomness }
@@ -93,7 +93,7 @@ impl<K: Eq + Hash + Clone> Pauses<K> {
         }
         let least = length.max(error.retry_after().unwrap_or_default());
         let until = now + least + up_to(&*self.randomness, (least / 2).min(LONGEST_JITTER));
-        pauses.insert(key.clone(), Pause { error: error.clone(), until, length, probed: false });
+        pauses.insert(key.clone(), Backoff { error: error.clone(), until, length, probed: false });
         self.any.store(true, Ordering::Release);
     }
 
@@ -114,16 +114,16 @@ mod tests {
 
     const SECOND: Duration = Duration::from_secs(1);
 
-    fn pauses<K: Eq + Hash + Clone>() -> Pauses<K> {
-        Pauses::new(ScriptedRandomness::new(vec![0]))
+    fn pauses<K: Eq + Hash + Clone>() -> Backoffs<K> {
+        Backoffs::new(ScriptedRandomness::new(vec![0]))
     }
 
     #[test]
     fn replicas_do_not_probe_at_the_same_time() {
-        let replica = |byte| Pauses::new(ScriptedRandomness::new(vec![byte]));
+        let replica = |byte| Backoffs::new(ScriptedRandomness::new(vec![byte]));
         let (early, late) = (replica(0), replica(255));
         let start = MonotonicInstant::from_micros(0);
-        let tries = |pauses: &Pauses<_>, at| pauses.admit(&(), at).is_ok();
+        let tries = |pauses: &Backoffs<_>, at| pauses.admit(&(), at).is_ok();
         for (error, least, most) in [
             (Error::ShuttingDown, SECOND, SECOND * 3 / 2),
             (
