@@ -144,16 +144,16 @@ impl App {
     /// Any problem that prevents the server from starting, worded for the operator.
     pub async fn build(
         config: Config,
-        surroundings: AppDependencies,
+        dependencies: AppDependencies,
         traces: Option<&TraceExport>,
     ) -> Result<Self, StartError> {
         let valid = ValidConfig::read(config)?;
         let passthrough = Passthrough::default();
         rest::prepare(&passthrough, &valid)?;
-        let memory = surroundings.memory;
+        let memory = dependencies.memory;
         memory::check(&valid, store::bytes_per_code(&valid.written), memory)?;
         let config = &valid.written;
-        let store = OpenStore::open_for_server(&valid, &surroundings).await?;
+        let store = OpenStore::open_for_server(&valid, &dependencies).await?;
         let measured = store.clone();
         let metrics = Arc::new(Metrics::new(move || measured.clone().readings()));
         // Commands reach a shared store without the server, so it needs no socket.
@@ -164,9 +164,9 @@ impl App {
             );
         }
         private_file::warn_of_readable(config);
-        let clock = Arc::clone(&surroundings.clock);
+        let clock = Arc::clone(&dependencies.clock);
         let tls = TlsListeners::new(config, clock, Arc::clone(&metrics)).map_err(ConfigError::of_values)?;
-        let services = Services::build(&valid, surroundings, &store, Some(Arc::clone(&metrics))).await?;
+        let services = Services::build(&valid, dependencies, &store, Some(Arc::clone(&metrics))).await?;
         services.issuers.install(services.issuers.make(&valid.issuers)?);
         let telemetry = Telemetry::new(metrics, traces);
         // The ports are bound after the command socket: once a port accepts connections, commands work too.

@@ -46,13 +46,13 @@ struct OpenedStore {
 }
 
 impl OpenedStore {
-    async fn open(config: Config, surroundings: &AppDependencies) -> Result<Self, StartError> {
+    async fn open(config: Config, dependencies: &AppDependencies) -> Result<Self, StartError> {
         let mut valid = ValidConfig::read(config)?;
         valid.written.store.max_in_flight = valid.written.store.max_in_flight.max(CALLS);
-        let store = OpenStore::open(&valid, surroundings).await?;
+        let store = OpenStore::open(&valid, dependencies).await?;
         let ports = store.ports();
-        let secrets = open_secrets(&valid, &ports, &surroundings.randomness).await?;
-        let side = CopySide { store: ports, secrets, clock: store.clock(&surroundings.clock) };
+        let secrets = open_secrets(&valid, &ports, &dependencies.randomness).await?;
+        let side = CopySide { store: ports, secrets, clock: store.clock(&dependencies.clock) };
         Ok(Self { valid, store, side })
     }
 }
@@ -63,14 +63,14 @@ impl OpenedStore {
 /// # Errors
 /// The reason that the copy is incomplete. What was copied stays, and the next call resumes.
 pub async fn copy_store(from: Config, to: Config) -> Result<CopyReport, CopyStoreError> {
-    let surroundings = AppDependencies::default();
+    let dependencies = AppDependencies::default();
     if from.store.kind == StoreKind::Embedded && !EmbeddedStore::is_at(&from.store.path) {
         return Err(CopyStoreError::Unused);
     }
     // Report every problem of the source before changing the target.
-    let source = OpenedStore::open(from, &surroundings).await.map_err(CopyStoreError::From)?;
+    let source = OpenedStore::open(from, &dependencies).await.map_err(CopyStoreError::From)?;
     let master_key = master_key(&source.side).await?;
-    let target = OpenedStore::open(to, &surroundings).await.map_err(CopyStoreError::To)?;
+    let target = OpenedStore::open(to, &dependencies).await.map_err(CopyStoreError::To)?;
     let config = &target.valid.written;
     let place =
         AuditDestination { stream: target.store.audit_stream(config.audit.stream_length), is_server: false };

@@ -15,9 +15,9 @@ use crate::{
 pub async fn perform(config: &Config, command: OperatorCommand) -> Result<OperatorResponse, StartError> {
     let valid = ValidConfig::read(config.clone())?;
     let access = AccessSettings::of(&valid)?;
-    let surroundings = AppDependencies::default();
-    let open = OpenStore::open(&valid, &surroundings).await?;
-    let (services, store) = (Services::build(&valid, surroundings, &open, None).await?, open.ports());
+    let dependencies = AppDependencies::default();
+    let open = OpenStore::open(&valid, &dependencies).await?;
+    let (services, store) = (Services::build(&valid, dependencies, &open, None).await?, open.ports());
     // This scheduler only reports the runs of schedules; it does not run them.
     let scheduler = services.scheduler(Arc::new(|_, _| {}));
     let operator = Operator::by_command(rustix::process::getuid().as_raw());

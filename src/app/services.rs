@@ -74,11 +74,11 @@ impl Services {
     /// Builds the use cases over `open`, as configured.
     pub(super) async fn build(
         valid: &ValidConfig,
-        surroundings: AppDependencies,
+        dependencies: AppDependencies,
         open: &OpenStore,
         metrics: Option<Arc<Metrics>>,
     ) -> Result<Self, StartError> {
-        let AppDependencies { clock, randomness, .. } = surroundings;
+        let AppDependencies { clock, randomness, .. } = dependencies;
         let (store, clock) = (open.ports(), open.clock(&clock));
         let normalizer = Arc::new(Normalizer::new());
         let (config, policy) = (&valid.written, Policy::new(valid));

@@ -41,13 +41,13 @@ impl OpenStore {
     /// Opens the configured store for a server. If a command holds the data folder, waits until it is done.
     pub(super) async fn open_for_server(
         valid: &ValidConfig,
-        surroundings: &AppDependencies,
+        dependencies: &AppDependencies,
     ) -> Result<Self, StartError> {
-        let (path, clock) = (&valid.written.store.path, &surroundings.clock);
+        let (path, clock) = (&valid.written.store.path, &dependencies.clock);
         let start = clock.instant();
         let mut waits = false;
         loop {
-            let opened = Self::open(valid, surroundings).await;
+            let opened = Self::open(valid, dependencies).await;
             let may_wait = clock.instant().since(start) < PATIENCE;
             // A server holds the data folder for as long as it runs, so waiting is pointless.
             let is_in_use = matches!(opened, Err(StartError::Store(OpenError::InUse(_))));
@@ -64,12 +64,12 @@ impl OpenStore {
     /// Opens the configured store.
     pub(super) async fn open(
         valid: &ValidConfig,
-        surroundings: &AppDependencies,
+        dependencies: &AppDependencies,
     ) -> Result<Self, StartError> {
         match &valid.engine {
-            None => Ok(Self::Embedded(open_embedded(&valid.written, &surroundings.clock)?)),
+            None => Ok(Self::Embedded(open_embedded(&valid.written, &dependencies.clock)?)),
             Some(engine) => {
-                let options = redis_options(&valid.written, engine, surroundings);
+                let options = redis_options(&valid.written, engine, dependencies);
                 Ok(Self::Redis(RedisStore::open(options).await?))
             }
         }
@@ -125,14 +125,14 @@ fn open_embedded(config: &Config, clock: &SharedClock) -> Result<EmbeddedStore, 
     })
 }
 
-fn redis_options(config: &Config, engine: &ValidEngine, surroundings: &AppDependencies) -> RedisOptions {
+fn redis_options(config: &Config, engine: &ValidEngine, dependencies: &AppDependencies) -> RedisOptions {
     let config::StoreConfig { username, password_file, wait_replicas, .. } = &config.store;
     let nodes = engine.nodes.iter().map(|(host, port)| Node { host: host.clone(), port: *port }).collect();
     let tls = engine.tls.clone().map(|tls| EngineTls {
         ca: tls.ca.map(String::into_bytes),
         client: tls.client.map(|(certificate, key)| (certificate.into_bytes(), key.into_bytes())),
     });
-    let AppDependencies { clock, randomness, .. } = surroundings;
+    let AppDependencies { clock, randomness, .. } = dependencies;
     RedisOptions {
         database: engine.database,
         tls,

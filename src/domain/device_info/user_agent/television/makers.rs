@@ -75,7 +75,7 @@ const BOXES: &[(&str, &str)] = &[
 ];
 
 /// Words in the place of a manufacturer that are not one: browsers, profiles and software vendors.
-const NOBODY: &[&str] = &[
+const PLACEHOLDERS: &[&str] = &[
     "OEM",
     "TV",
     "MWB",
@@ -102,7 +102,7 @@ pub(super) fn read(text: &str) -> Option<TelevisionMaker<'_>> {
     // `LGE/KONKA/FOX`: the platform's vendor, the factory, and the brand.
     let brand = text.rsplit('/').next().unwrap_or(text).trim();
     let brand = brand.strip_prefix("CUS:").unwrap_or(brand);
-    if NOBODY.iter().any(|word| same_word(word, brand)) {
+    if PLACEHOLDERS.iter().any(|word| same_word(word, brand)) {
         return None;
     }
     known(brand).or_else(|| is_name(brand).then_some(TelevisionMaker { name: brand, hardware_type: None }))
