@@ -71,14 +71,14 @@ impl TestServer {
         let started_with = config.clone();
         let clock = ManualClock::new(Timestamp::from_millis(START));
         let randomness = Arc::new(SteeredRandomness::default());
-        let surroundings =
+        let dependencies =
             AppDependencies { clock: clock.clone(), randomness: randomness.clone(), memory: Some(MEMORY) };
         let (stop, stopped) = oneshot::channel();
         let (say, started) = mpsc::channel();
         let thread = std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
             runtime.block_on(async {
-                let app = App::build(config, surroundings, None).await?;
+                let app = App::build(config, dependencies, None).await?;
                 let started = (app.grpc_address()?, app.rest_address()?, app.reload_handle());
                 say.send(started).expect("the test waits for it");
                 // Also ends when the test drops the sender.
