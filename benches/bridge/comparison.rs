@@ -1,4 +1,4 @@
-//! The same call by itself and through passbridge, in turn.
+//! The same call directly to the provider and through passbridge, in alternation.
 
 use std::{path::Path, sync::Arc, time::Duration};
 
@@ -19,12 +19,12 @@ use crate::{
 struct Case {
     name: &'static str,
     api: Api,
-    /// What the provider takes for an answer, in milliseconds.
+    /// The delay of the provider's responses, in milliseconds.
     delay_ms: u64,
     in_flight: usize,
-    /// The median beside the direct one.
+    /// The median latency relative to the direct one.
     ratio: Target,
-    /// Processor seconds of passbridge for 1000 calls.
+    /// CPU seconds of passbridge for 1000 calls.
     cpu: Target,
 }
 
@@ -71,13 +71,13 @@ const CASES: [Case; 5] = [
     },
 ];
 
-/// Measures every case, so many times.
+/// Measures every case for this many rounds.
 pub fn run(setting: &Setting, rounds: usize, seconds: u64) -> Result<()> {
     let (rounds, duration) =
         if setting.quick { (1, Duration::from_millis(200)) } else { (rounds, Duration::from_secs(seconds)) };
     let folder = tempfile::tempdir()?;
     println!("{}", machine::describe(folder.path(), if setting.quick { 10 } else { 200 })?);
-    println!("{rounds} rounds of {duration:?} each; the medians, and between what the rounds lie\n");
+    println!("{rounds} rounds of {duration:?} each; medians, and the range of the rounds\n");
     let mut table = Table::new(&[
         "provider answers",
         "in flight",
@@ -104,12 +104,12 @@ impl Case {
         let direct = Arc::new(Direct::new(self.api, &provider)?);
         let bridged = Arc::new(Bridged::new()?);
         let warm_up = duration / 4;
-        let course =
+        let plan =
             MeasurementPlan { in_flight: self.in_flight, threads: setting.client_threads, warm_up, duration };
         let mut rows = Vec::new();
         for _ in 0..rounds {
-            let direct = p50(&provider, &direct, course)?;
-            let bridged = measure(&server, &bridged, course)?;
+            let direct = p50(&provider, &direct, plan)?;
+            let bridged = measure(&server, &bridged, plan)?;
             rows.push((direct, bridged));
         }
         let figures = |figure: &dyn Fn(&(f64, _)) -> f64| rows.iter().map(figure).collect::<Vec<_>>();
@@ -134,11 +134,10 @@ impl Case {
     }
 }
 
-/// The median of direct calls, in milliseconds.
-pub fn p50<W: Workload>(provider: &Provider, workload: &Arc<W>, course: MeasurementPlan) -> Result<f64> {
-    let from = clock::now() + course.warm_up;
-    let plan =
-        Plan { in_flight: course.in_flight, threads: course.threads, from, until: from + course.duration };
+/// The median latency of direct calls, in milliseconds.
+pub fn p50<W: Workload>(provider: &Provider, workload: &Arc<W>, plan: MeasurementPlan) -> Result<f64> {
+    let from = clock::now() + plan.warm_up;
+    let plan = Plan { in_flight: plan.in_flight, threads: plan.threads, from, until: from + plan.duration };
     let tally = load::run(provider.address, workload, plan)?.complete()?;
     Ok(tally.latency.value_at_quantile(0.5) as f64 / 1e3)
 }

@@ -1,23 +1,22 @@
-//! What the bridge adds to a call of the provider's, on this machine: a stand-in for the provider is called by itself, and
-//! through passbridge.
+//! What the bridge adds to calls of the provider on this machine: the mock provider is called directly and through passbridge.
 //!
 //! ```text
-//! cargo bench --bench bridge              latency beside the direct call, and CPU per bridged create
+//! cargo bench --bench bridge              latency compared with the direct call, and CPU per bridged create
 //! cargo bench --bench bridge -- flow      the calls of version 1's device flow over version 2
-//! cargo bench --bench bridge -- --quick   only shows that it runs
+//! cargo bench --bench bridge -- --quick   only verifies that it runs
 //! ```
 //!
-//! Figures mean little on another machine. Nothing is asserted about time: the exit code tells only whether everything
-//! worked. Targets stand beside the figures.
+//! Absolute figures mean little on another machine. No time is asserted: the exit code shows only whether everything worked.
+//! The targets are printed beside the figures.
 //!
-//! - [`comparison`] is the benchmark, [`flow`] the other one; [`support`] is what it has in common with other benchmarks.
-//! - [`provider`] starts the stand-in, and gets a token from it for direct calls.
-//! - [`workload`] says what is called; the two clients are those of the other benchmarks.
+//! - [`comparison`] and [`flow`] are the benchmarks; other benchmarks share [`support`].
+//! - [`provider`] starts the mock provider and gets a token for direct calls.
+//! - [`workload`] defines the calls; the two clients are those of the other benchmarks.
 
 #![forbid(unsafe_code)]
 
 #[path = "../rest/answer.rs"]
-#[allow(dead_code, reason = "it has more than this benchmark needs")]
+#[allow(dead_code, reason = "shared with other benchmarks that use more of it")]
 mod answer;
 mod comparison;
 mod flow;
@@ -29,7 +28,7 @@ mod provider;
 #[path = "../rest/recorded.rs"]
 mod recorded;
 #[path = "../support/mod.rs"]
-#[allow(dead_code, reason = "it has more than this benchmark needs")]
+#[allow(dead_code, reason = "shared with other benchmarks that use more of it")]
 mod support;
 #[path = "../rest/token.rs"]
 mod token;
@@ -41,10 +40,10 @@ use clap::{Parser, Subcommand};
 
 use support::{Setting, exit_code};
 
-/// Over how many connections gRPC is called.
+/// The number of gRPC connections.
 const CONNECTIONS: usize = 4;
 
-/// Measures what passbridge adds to calls of the provider's.
+/// Measures what passbridge adds to calls of the provider.
 #[derive(Debug, Parser)]
 #[command(name = "cargo bench --bench bridge --")]
 struct Arguments {
@@ -52,26 +51,26 @@ struct Arguments {
     command: Option<Command>,
     #[command(flatten)]
     setting: Setting,
-    /// How often everything is measured.
+    /// The number of rounds.
     #[arg(long, global = true, default_value_t = 5)]
     rounds: usize,
-    /// How long each measurement is, in seconds, without its warm-up.
+    /// The duration of each measurement in seconds, without its warm-up.
     #[arg(long, global = true, default_value_t = 4)]
     seconds: u64,
-    /// Cargo says it to every benchmark.
+    /// Cargo passes this to every benchmark.
     #[arg(long, global = true, hide = true)]
     bench: bool,
 }
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// What TVs call that speak version 1, over version 2: beside a bare server that answers the same bytes, and beside the same
-    /// question put to the stand-in itself.
+    /// Calls of TVs with version 1 over version 2, compared with a bare server that sends the same bytes, and with the same
+    /// request to the mock provider.
     Flow,
-    /// The bare server itself.
+    /// The bare server.
     #[command(hide = true)]
     Bare {
-        /// What it answers.
+        /// The response.
         answer: String,
     },
 }

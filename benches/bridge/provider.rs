@@ -1,4 +1,4 @@
-//! The stand-in for the provider, as a process of its own.
+//! The mock provider, in its own process.
 
 use std::{
     env,
@@ -12,13 +12,13 @@ use serde_json::{Value, json};
 
 use crate::support::{Result, exit_code};
 
-/// The argument by which this program is the stand-in instead of the benchmark.
+/// The argument that makes this program the mock provider instead of the benchmark.
 const SELF: &str = "mock-provider";
 
 /// The operator of all logins.
 pub const MVPD: &str = "Cablevision";
 
-/// What the stand-in leaves with, where this process was started as one.
+/// Runs the mock provider if this process was started as one, and returns its exit code.
 pub fn as_provider() -> Option<ExitCode> {
     let arguments = env::args().skip(1);
     if env::args().nth(1)? != SELF {
@@ -28,22 +28,22 @@ pub fn as_provider() -> Option<ExitCode> {
     Some(exit_code(served.map_err(Into::into)))
 }
 
-/// A provider that runs, without its throttle and without keeping calls. It is killed when this is dropped.
+/// A running provider without a rate limit and without recorded calls. It is killed when this is dropped.
 pub struct Provider {
     child: Child,
-    /// Where it serves.
+    /// The address.
     pub address: SocketAddr,
-    /// An access token that it has issued.
+    /// An access token of the provider.
     pub token: String,
 }
 
 impl Provider {
-    /// A provider that takes so many milliseconds for each answer.
+    /// Starts a provider with this delay of each response, in milliseconds.
     pub fn start(delay_ms: u64) -> Result<Self> {
         Self::with(&["--record-calls", "off", "--delay-ms", &delay_ms.to_string()])
     }
 
-    /// A provider that keeps all calls, so that they can be counted.
+    /// Starts a provider that records all calls, so that they can be counted.
     pub fn start_counting() -> Result<Self> {
         Self::with(&[])
     }
@@ -56,7 +56,7 @@ impl Provider {
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()?;
-        let stdout = child.stdout.take().ok_or("standard output was asked for")?;
+        let stdout = child.stdout.take().ok_or("standard output is not piped")?;
         let mut line = String::new();
         BufReader::new(stdout).read_line(&mut line)?;
         let address =
@@ -66,13 +66,13 @@ impl Provider {
 }
 
 impl Provider {
-    /// Puts a login with the usual operator on a device, for the client that has registered last.
+    /// Adds a login of a device for the client that registered last.
     pub fn log_in(&self, device_id: &str) -> Result<()> {
         let order = json!({ "service_provider": "REF", "device_id": device_id, "mvpd": MVPD });
         exchange(self.address, "POST", "/mock/profiles", "application/json", &order.to_string()).map(drop)
     }
 
-    /// How many calls to version 2 were kept, where they are.
+    /// The number of recorded calls to version 2.
     pub fn call_count(&self) -> Result<usize> {
         let calls: Vec<Value> = serde_json::from_str(&exchange(self.address, "GET", "/mock/calls", "", "")?)?;
         let is_counted =
@@ -83,7 +83,7 @@ impl Provider {
 
 impl Drop for Provider {
     fn drop(&mut self) {
-        // It may have ended already.
+        // It may have exited already.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
@@ -92,7 +92,9 @@ impl Drop for Provider {
 fn token(address: SocketAddr) -> Result<String> {
     let statement = r#"{"software_statement":"the benchmark's own","redirect_uri":"bench://done"}"#;
     let registered = post(address, "/o/client/register", "application/json", statement)?;
-    let text = |object: &Value, key: &str| object[key].as_str().map(str::to_owned).ok_or("there is no token");
+    let text = |object: &Value, key: &str| {
+        object[key].as_str().map(str::to_owned).ok_or("the response has no token")
+    };
     let form = format!(
         "grant_type=client_credentials&client_id={}&client_secret={}",
         text(&registered, "client_id")?,
@@ -118,7 +120,7 @@ fn exchange(address: SocketAddr, method: &str, path: &str, media_type: &str, bod
     stream.read_to_string(&mut answer)?;
     let (head, body) = answer.split_once("\r\n\r\n").ok_or("the provider did not answer")?;
     if !head.starts_with("HTTP/1.1 2") {
-        return Err(format!("the provider refuses {path}: {head}").into());
+        return Err(format!("the provider refused {path}: {head}").into());
     }
     Ok(body.to_owned())
 }

@@ -1,4 +1,4 @@
-//! What is called: a new code for the sample device, by itself and through passbridge.
+//! The workload: a create of a code for the sample device, directly and through passbridge.
 
 use bytes::Bytes;
 use passbridge::proto::v1::{
@@ -20,10 +20,10 @@ use crate::{
 
 pub const REQUESTOR: &str = "REF";
 
-/// An address that each call's own is written over: passbridge keeps the provider's pace for each device.
+/// A placeholder for the address of each call, because passbridge paces the requests of each device.
 pub const ADDRESS: &str = "100.100.100.100";
 
-/// An address as long as [`ADDRESS`].
+/// An address of the same length as [`ADDRESS`].
 pub fn address() -> String {
     let part = || fastrand::u8(100..=255);
     format!("{}.{}.{}.{}", part(), part(), part(), part())
@@ -38,14 +38,14 @@ pub enum Api {
     V2,
 }
 
-/// The call by itself.
+/// The direct call.
 pub struct Direct {
     template: Template,
     status: u16,
 }
 
 impl Direct {
-    /// With a token of the provider's.
+    /// A call with a token of the provider.
     pub fn new(api: Api, provider: &Provider) -> Result<Self> {
         let device = Device::sample()?;
         let Provider { address, token, .. } = provider;
@@ -93,7 +93,7 @@ pub struct Bridged {
 }
 
 impl Bridged {
-    /// For devices of the same kind, each of which is known by its address: codes of one device wait for each other.
+    /// For devices with different addresses, because creates of one device are serialized.
     pub fn new() -> Result<Self> {
         let device = Device::sample()?;
         let request = CreateRegistrationCodeRequest {

@@ -1,5 +1,5 @@
-//! A gRPC client that costs as little as it can, because it shares the processors with the server that it
-//! measures: HTTP/2 alone, bodies that are encoded already, and no look at an answer beyond its status.
+//! A gRPC client with minimal cost, because it shares the CPUs with the measured server: plain HTTP/2, already encoded bodies,
+//! and only the status of responses is parsed.
 
 use std::net::SocketAddr;
 
@@ -16,10 +16,10 @@ use crate::{
     support::{self, Result, tally::CallError},
 };
 
-/// As many bytes as the server may send ahead: flow control is not what is measured.
+/// The flow-control window, large because flow control is not measured.
 const WINDOW: u32 = 16 << 20;
 
-/// Compressed or not, and the length: what stands before a message.
+/// The prefix of a message: the compression flag and the length.
 pub const PREFIX: usize = 5;
 
 impl From<h2::Error> for CallError {
@@ -28,12 +28,12 @@ impl From<h2::Error> for CallError {
     }
 }
 
-/// One connection, for the method with one path. A clone shares the connection.
+/// A client of one method over one connection. Clones share the connection.
 #[derive(Clone)]
 pub struct Client {
-    /// What calls are made over.
+    /// The HTTP/2 connection.
     pub connection: SendRequest<Bytes>,
-    /// What each call begins with.
+    /// The head of each call.
     pub request: Request<()>,
 }
 
@@ -50,7 +50,7 @@ impl support::load::Client for Client {
         Ok(vec![client; clients])
     }
 
-    /// Calls with a message that has its prefix, and gives the answer's.
+    /// Calls with a prefixed message and returns the prefixed message of the response.
     async fn call(&mut self, body: Bytes) -> std::result::Result<Bytes, CallError> {
         let mut connection = self.connection.clone().ready().await?;
         let (response, mut send) = connection.send_request(self.request.clone(), false)?;
@@ -71,7 +71,7 @@ impl support::load::Client for Client {
 }
 
 impl Client {
-    /// Speaks over `stream`, and leaves the connection to the runtime that this runs on.
+    /// Opens an HTTP/2 connection over `stream`, driven by the current runtime.
     pub async fn over(
         stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
         uri: &str,
@@ -81,7 +81,7 @@ impl Client {
             .initial_connection_window_size(WINDOW)
             .handshake(stream)
             .await?;
-        // Whoever calls over it learns of its end.
+        // Callers detect that the connection has ended.
         tokio::spawn(driver);
         let request = Request::builder()
             .method(Method::POST)
@@ -101,9 +101,9 @@ pub async fn open(address: SocketAddr) -> Result<TcpStream> {
     Ok(stream)
 }
 
-/// Whether a call went well, by how it ended.
+/// The result of a call by its trailers.
 pub fn check(head: &Response<()>, trailers: Option<&HeaderMap>) -> std::result::Result<(), CallError> {
-    // An error that needs no body has its status in the headers.
+    // An error without a body has its status in the headers.
     let status = trailers.unwrap_or(head.headers());
     let text = |name| status.get(name).map_or("none", |value| value.to_str().unwrap_or("unreadable"));
     match text("grpc-status") {

@@ -1,4 +1,4 @@
-//! What a server and a caller know each other by, made for one run.
+//! Credentials of the server and the caller, generated for one run.
 
 use std::{fs, path::PathBuf, sync::Arc};
 
@@ -21,17 +21,17 @@ const ISSUER: &str = "https://issuer.example";
 const AUDIENCE: &str = "passbridge";
 const SUBJECT: &str = "benchmark";
 
-/// Later than any run.
+/// An expiry after any run.
 const FAR_AWAY: u64 = 4_000_000_000;
 
-/// A certificate for 127.0.0.1, and a folder for what servers are configured with.
+/// A certificate for 127.0.0.1, and a folder for configuration files.
 pub struct Credentials {
     folder: TempDir,
     certificate: CertifiedKey<KeyPair>,
 }
 
 impl Credentials {
-    /// New ones.
+    /// Generates credentials.
     pub fn new() -> Result<Self> {
         let folder = tempfile::tempdir()?;
         let certificate = generate_simple_self_signed(["127.0.0.1".to_owned()])?;
@@ -40,7 +40,7 @@ impl Credentials {
         Ok(Self { folder, certificate })
     }
 
-    /// A configuration with TLS and one caller, and the line of `Authorization` that the caller sends.
+    /// A configuration with TLS and one caller, and the caller's `Authorization` header.
     pub fn configure_jwt(&self) -> Result<(PathBuf, HeaderValue)> {
         let pair = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING)?;
         let key = EncodingKey::from_ec_der(pair.to_pkcs8v1()?.as_ref());
@@ -60,7 +60,7 @@ impl Credentials {
         Ok((self.configure("jwt.toml", &callers)?, HeaderValue::try_from(format!("Bearer {token}"))?))
     }
 
-    /// A configuration with TLS alone.
+    /// A configuration with TLS only.
     pub fn configure_tls(&self) -> Result<PathBuf> {
         self.configure("tls.toml", &self.tls())
     }
@@ -77,7 +77,7 @@ impl Credentials {
         Ok(file)
     }
 
-    /// A client that knows the certificate, and resumes its sessions or does not.
+    /// A client that trusts the certificate, with or without session resumption.
     pub fn client(&self, resumes: bool) -> Result<Arc<ClientConfig>> {
         let mut roots = RootCertStore::empty();
         roots.add(self.certificate.cert.der().clone())?;
@@ -91,13 +91,13 @@ impl Credentials {
         Ok(Arc::new(config))
     }
 
-    /// The certificate, and its key as PKCS #8, in hexadecimal: what a server that is started as a process is told.
+    /// The certificate and its PKCS #8 key in hexadecimal, as arguments of a server process.
     pub fn arguments(&self) -> [String; 2] {
         [hex(self.certificate.cert.der()), hex(&self.certificate.signing_key.serialize_der())]
     }
 }
 
-/// What a server shows whom [`Credentials::arguments`] were told, as rustls does it by itself, with tickets.
+/// The TLS configuration of a server with [`Credentials::arguments`]: the defaults of rustls, with tickets.
 pub fn server([certificate, key]: [&str; 2]) -> Result<Arc<ServerConfig>> {
     let (certificate, key) = (CertificateDer::from(bytes(certificate)?), bytes(key)?);
     let config = ServerConfig::builder_with_provider(cryptography()).with_safe_default_protocol_versions()?;
@@ -117,6 +117,8 @@ fn hex(bytes: &[u8]) -> String {
 }
 
 fn bytes(hex: &str) -> Result<Vec<u8>> {
-    let byte = |at: usize| Ok(u8::from_str_radix(hex.get(at..at + 2).ok_or("half a byte")?, 16)?);
+    let byte = |at: usize| {
+        Ok(u8::from_str_radix(hex.get(at..at + 2).ok_or("an odd number of hexadecimal digits")?, 16)?)
+    };
     (0..hex.len()).step_by(2).map(byte).collect()
 }

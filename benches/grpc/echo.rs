@@ -1,5 +1,6 @@
-//! The yardstick: a unary echo as tonic makes it easiest, and a stream that says one thing and stays open, with tonic's own
-//! transport, tokio's default runtime and no layers. Written out as tonic's generator would, so that the contract holds nothing for benchmarks.
+//! The reference: a unary echo in the simplest tonic form, and a stream that sends one message and stays open, with tonic's own
+//! transport, tokio's default runtime and no layers. Written like tonic's generated code, so that the contract has nothing for
+//! benchmarks.
 
 use std::{
     convert::Infallible,
@@ -25,24 +26,24 @@ pub const PATH: &str = "/bench.Echo/Echo";
 /// The path of the stream.
 pub const STREAM_PATH: &str = "/bench.Echo/Stream";
 
-/// As many streams on a connection as passbridge allows.
+/// The maximum number of streams per connection, the same as passbridge's.
 const MAX_STREAMS: u32 = 1_000;
 
-/// Asks for an answer of a size of its own, since a call's two messages are rarely of the same.
+/// A request for a response of another size, because the two messages of a call rarely have the same size.
 #[derive(Clone, PartialEq, prost::Message)]
 pub struct EchoRequest {
-    /// As many bytes as the other server's request has.
+    /// Pads the request to the size of the measured one.
     #[prost(bytes = "vec", tag = "1")]
     pub payload: Vec<u8>,
-    /// How many bytes of payload the answer shall have.
+    /// The payload size of the response in bytes.
     #[prost(fixed32, tag = "2")]
     pub response_size: u32,
 }
 
-/// The answer.
+/// The response.
 #[derive(Clone, PartialEq, prost::Message)]
 pub struct EchoResponse {
-    /// As many bytes as were asked for.
+    /// The requested number of bytes.
     #[prost(bytes = "vec", tag = "1")]
     pub payload: Vec<u8>,
 }
@@ -69,7 +70,7 @@ impl Service<http::Request<Body>> for EchoServer {
             Ok(match request.uri().path() {
                 PATH => grpc.unary(Echo, request).await,
                 STREAM_PATH => grpc.server_streaming(Echo, request).await,
-                _ => Status::unimplemented("there are only the echo and the stream").into_http(),
+                _ => Status::unimplemented("only the echo and the stream are implemented").into_http(),
             })
         })
     }
@@ -105,13 +106,13 @@ fn answer(request: Request<EchoRequest>) -> EchoResponse {
     EchoResponse { payload }
 }
 
-/// Serves until the process is killed. The address is told as passbridge tells its own.
+/// Serves until the process is killed. The address is printed in the format of passbridge.
 pub fn serve() -> Result<()> {
     tokio::runtime::Runtime::new()?.block_on(async {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         eprintln!(r#"{{"grpc":"{}"}}"#, listener.local_addr()?);
         let connections = TcpListenerStream::new(listener);
-        // What `serve` with an address does by itself; without it an answer waits for the client's ACK.
+        // `serve` with an address does this by default. Without it, a response waits for the client's ACK.
         let connections = connections.map(|connection| {
             connection.and_then(|connection| connection.set_nodelay(true).map(|()| connection))
         });

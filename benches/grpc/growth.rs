@@ -1,5 +1,5 @@
-//! What codes that are deleted long before their end leave on the disk, beside as many codes that were created and
-//! left alone: a deleted one is remembered until its quarantine ends, and takes no more room than that.
+//! The disk space of codes that are deleted long before their expiry, compared with as many codes that are not deleted: a
+//! deleted code is stored until its quarantine ends, and should not take more space.
 
 use std::{
     collections::VecDeque,
@@ -28,30 +28,29 @@ use crate::{
     workload::{Create, Delete, Fill, code_of},
 };
 
-/// How long a code would live, in seconds: longer than the benchmark takes, so that all of them are in quarantine
-/// at its end.
+/// The TTL of codes in seconds: longer than the benchmark, so that all deleted codes are in quarantine at its end.
 const TTL: i64 = 36_000;
 
 /// The load.
 #[derive(Debug, Args)]
 pub struct GrowthOptions {
-    /// How long it goes on.
+    /// The duration.
     #[arg(long, default_value_t = 10)]
     minutes: u32,
-    /// Creates a second, and as many deletes.
+    /// Creates per second, and as many deletes.
     #[arg(long, default_value_t = 2000)]
     rate: u32,
-    /// How many seconds a code lives until it is deleted: by then, most have left memory for a file.
+    /// The age in seconds at which a code is deleted. By then, most codes have been written to a file.
     #[arg(long, default_value_t = 60)]
     age: u32,
 }
 
-/// How often the folder is looked at, and when.
+/// The periods after which the folder is measured.
 struct GrowthPlan {
     rate: u32,
     periods: u32,
     period: Duration,
-    /// How many codes live at once.
+    /// The number of live codes.
     live: usize,
 }
 
@@ -65,33 +64,33 @@ impl GrowthPlan {
         Self { rate, periods, period, live: rate as usize * age as usize }
     }
 
-    /// How many codes have been made after so many periods.
-    fn made(&self, periods: u32) -> usize {
+    /// The number of codes created after this many periods.
+    fn created(&self, periods: u32) -> usize {
         (self.period * periods).as_secs() as usize * self.rate as usize
     }
 }
 
 /// Runs the benchmark and prints its table.
 pub fn run(setting: &Setting, options: &GrowthOptions) -> Result<()> {
-    let course = GrowthPlan::new(setting, options);
+    let plan = GrowthPlan::new(setting, options);
     let data = disk::data_folder()?;
     print!("{}", machine::describe(data.path(), if setting.quick { 20 } else { 400 })?);
-    let left_alone = left_alone(setting, &course)?;
-    let folders = deleted(setting, &course, data.path())?;
+    let not_deleted = not_deleted(setting, &plan)?;
+    let folders = deleted(setting, &plan, data.path())?;
 
     let columns =
-        ["created", "live", "in quarantine", "data folder", "of as many left alone", "ratio", "target"];
+        ["created", "live", "in quarantine", "data folder", "of as many not deleted", "ratio", "target"];
     let mut table = Table::new(&columns);
-    for (period, (folder, beside)) in (1..).zip(folders.iter().zip(&left_alone)) {
-        let made = course.made(period);
-        let live = made.min(course.live);
+    for (period, (folder, beside)) in (1..).zip(folders.iter().zip(&not_deleted)) {
+        let created = plan.created(period);
+        let live = created.min(plan.live);
         let ratio = *folder as f64 / *beside as f64;
-        // Before that, what a server has on the disk without any code is much of it.
-        let target = if period == course.periods { Target::AtMost(1.5) } else { Target::None };
+        // In earlier periods, the fixed part of the folder dominates.
+        let target = if period == plan.periods { Target::AtMost(1.5) } else { Target::None };
         table.row(&[
-            made.to_string(),
+            created.to_string(),
             live.to_string(),
-            (made - live).to_string(),
+            (created - live).to_string(),
             mebibytes(*folder as f64),
             mebibytes(*beside as f64),
             format!("{ratio:.2}"),
@@ -103,14 +102,14 @@ pub fn run(setting: &Setting, options: &GrowthOptions) -> Result<()> {
 }
 
 /// The folder's size after each period's codes were created at full speed.
-fn left_alone(setting: &Setting, course: &GrowthPlan) -> Result<Vec<u64>> {
+fn not_deleted(setting: &Setting, plan: &GrowthPlan) -> Result<Vec<u64>> {
     let data = disk::data_folder()?;
     let server = Server::passbridge(&setting.server, data.path(), &GRPC)?;
     server.wait_until_ready()?;
     let create = Arc::new(Create::new(Some(TTL))?);
     let mut sizes = Vec::new();
-    for period in 1..=course.periods {
-        let fill = Fill { create: Arc::clone(&create), count: course.made(period) };
+    for period in 1..=plan.periods {
+        let fill = Fill { create: Arc::clone(&create), count: plan.created(period) };
         let from = clock::now();
         let plan = Plan {
             in_flight: 256,
@@ -127,22 +126,22 @@ fn left_alone(setting: &Setting, course: &GrowthPlan) -> Result<Vec<u64>> {
 }
 
 /// The folder's size after each period of creating and deleting.
-fn deleted(setting: &Setting, course: &GrowthPlan, data: &Path) -> Result<Vec<u64>> {
+fn deleted(setting: &Setting, plan: &GrowthPlan, data: &Path) -> Result<Vec<u64>> {
     let server = Server::passbridge(&setting.server, data, &GRPC)?;
     server.wait_until_ready()?;
-    let pace = Pace::new(course.rate, course.period * course.periods);
-    let (address, kept, live) = (server.address, pace.clone(), course.live);
+    let pace = Pace::new(plan.rate, plan.period * plan.periods);
+    let (address, kept, live) = (server.address, pace.clone(), plan.live);
     let load = std::thread::spawn(move || {
         Builder::new_current_thread().enable_all().build()?.block_on(create_and_delete(&kept, address, live))
     });
     let mut sizes = Vec::new();
-    for period in 1..=course.periods {
-        let end = pace.start + course.period * period;
+    for period in 1..=plan.periods {
+        let end = pace.start + plan.period * period;
         std::thread::sleep(end.saturating_duration_since(clock::now()));
         let size = folder_size(data);
         eprintln!(
             "{}/s, {}",
-            pace.take()?.answered as f64 / course.period.as_secs_f64(),
+            pace.take()?.answered as f64 / plan.period.as_secs_f64(),
             mebibytes(size as f64)
         );
         sizes.push(size);
@@ -153,7 +152,7 @@ fn deleted(setting: &Setting, course: &GrowthPlan, data: &Path) -> Result<Vec<u6
     Ok(sizes)
 }
 
-/// Creates a code each time, and deletes the oldest where more live than should.
+/// Creates a code each time, and deletes the oldest one if there are more live codes than planned.
 async fn create_and_delete(pace: &Pace, address: SocketAddr, live: usize) -> Result<()> {
     let create = Create::new(Some(TTL))?;
     let delete = Arc::new(Delete::new());
@@ -161,9 +160,9 @@ async fn create_and_delete(pace: &Pace, address: SocketAddr, live: usize) -> Res
     let mut creating = clients(address, create.method()).await?;
     let mut deleting = clients(address, Delete::METHOD).await?;
     pace.keep(|| {
-        let client = |clients: &mut dyn Iterator<Item = Client>| clients.next().ok_or("there is no client");
+        let client = |clients: &mut dyn Iterator<Item = Client>| clients.next().ok_or("no client was opened");
         let (mut creating, mut deleting) = (client(&mut creating)?, client(&mut deleting)?);
-        let request = create.request().ok_or("the workload has no request")?;
+        let request = create.request().ok_or("the workload has no more requests")?;
         let (delete, codes) = (Arc::clone(&delete), Arc::clone(&codes));
         Ok(async move {
             let answer = creating.call(request).await?;

@@ -1,4 +1,4 @@
-//! TLS handshakes, full and resumed, beside a server that does nothing else.
+//! TLS handshakes, full and resumed, compared with a server that does nothing else.
 
 use std::{net::SocketAddr, path::Path, sync::Arc};
 
@@ -24,22 +24,22 @@ use crate::{
     },
 };
 
-/// What a client begins an HTTP/2 connection with (RFC 9113, section 3.4).
+/// The HTTP/2 connection preface of a client (RFC 9113, section 3.4).
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
-/// An empty SETTINGS frame: what an HTTP/2 server says first.
+/// An empty SETTINGS frame, the first frame of an HTTP/2 server.
 const SETTINGS: [u8; 9] = [0, 0, 0, 4, 0, 0, 0, 0, 0];
 
-/// What is done.
+/// The kind of handshake.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum HandshakeKind {
-    /// A handshake with all of its cryptography.
+    /// A full handshake.
     Full,
-    /// One that goes on with a session of before.
+    /// A handshake that resumes a session.
     Resumed,
 }
 
-/// Opens a connection for each call, until the server has said its first word: the tickets come before it.
+/// Opens a connection for each call and waits for the server's first frame, which follows the session tickets.
 struct Handshaker {
     address: SocketAddr,
     tls: TlsConnector,
@@ -65,7 +65,7 @@ impl support::load::Client for Handshaker {
             stream.read_exact(&mut [0; SETTINGS.len()]).await?;
             Ok::<_, Failure>(Bytes::new())
         };
-        // The next one may succeed, and a failure fails the benchmark.
+        // Every failure fails the benchmark, even if the next call succeeds.
         handshake.await.map_err(|error| CallError::Status(error.to_string()))
     }
 }
@@ -88,7 +88,7 @@ impl Workload for Handshake {
     }
 }
 
-/// The servers, and what they are called with.
+/// The servers and the workloads.
 pub struct Handshakes {
     passbridge: Server,
     bare: Server,
@@ -109,7 +109,7 @@ impl Handshakes {
 impl Comparison for Handshakes {
     type Call = HandshakeKind;
 
-    const YARDSTICK: &'static str = "bare rustls";
+    const REFERENCE: &'static str = "bare rustls";
 
     const CASES: &'static [Case<HandshakeKind>] = &[
         Case {
@@ -135,7 +135,7 @@ impl Comparison for Handshakes {
         let passbridge = Server::passbridge(&setting.server, data, &face)?;
         passbridge.wait_until_ready()?;
         let [certificate, key] = credentials.arguments();
-        let bare = Server::yardstick(&GRPC, &["handshaker", &certificate, &key])?;
+        let bare = Server::reference(&GRPC, &["handshaker", &certificate, &key])?;
         let full = Handshake(credentials.client(false)?);
         let resumed = Handshake(credentials.client(true)?);
         for server in [&passbridge, &bare] {
@@ -145,20 +145,20 @@ impl Comparison for Handshakes {
         Ok(Self { passbridge, bare, full, resumed, _credentials: credentials })
     }
 
-    fn warm_up(&self, course: MeasurementPlan) -> Result<()> {
-        self.passbridge(HandshakeKind::Full, course).map(drop)
+    fn warm_up(&self, plan: MeasurementPlan) -> Result<()> {
+        self.passbridge(HandshakeKind::Full, plan).map(drop)
     }
 
-    fn passbridge(&self, call: HandshakeKind, course: MeasurementPlan) -> Result<Measurement> {
-        measure(&self.passbridge, self.of(call), course)
+    fn passbridge(&self, call: HandshakeKind, plan: MeasurementPlan) -> Result<Measurement> {
+        measure(&self.passbridge, self.of(call), plan)
     }
 
-    fn yardstick(&self, call: HandshakeKind, course: MeasurementPlan) -> Result<Measurement> {
-        measure(&self.bare, self.of(call), course)
+    fn reference(&self, call: HandshakeKind, plan: MeasurementPlan) -> Result<Measurement> {
+        measure(&self.bare, self.of(call), plan)
     }
 
     fn describe(&self) -> String {
-        "TLS 1.3, a certificate of P-256. Each call is a connection: TCP, the handshake, and the server's first frame.\n"
+        "TLS 1.3 with a P-256 certificate. Each call is a connection: TCP, the handshake, and the server's first frame.\n"
             .to_owned()
     }
 
@@ -167,7 +167,7 @@ impl Comparison for Handshakes {
     }
 }
 
-/// Serves until the process is killed: a handshake, a frame, and waiting for the client's end.
+/// Serves until the process is killed: a handshake, a frame, then waits until the client closes the connection.
 pub fn serve(arguments: [&str; 2]) -> Result<()> {
     let tls = TlsAcceptor::from(credentials::server(arguments)?);
     tokio::runtime::Runtime::new()?.block_on(async {

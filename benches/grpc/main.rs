@@ -1,27 +1,27 @@
-//! What passbridge costs beside a bare tonic echo, on this machine.
+//! The cost of passbridge compared with a bare tonic echo, on this machine.
 //!
 //! ```text
-//! cargo bench --bench grpc                        throughput, latency and CPU per call, beside the echo
+//! cargo bench --bench grpc                        throughput, latency and CPU per call, compared with the echo
 //! cargo bench --bench grpc -- start               idle memory, and the time from start to ready
-//! cargo bench --bench grpc -- scale               rates, memory and the time to open at 0.3 and 10 million codes
-//! cargo bench --bench grpc -- growth              what codes that are created and deleted leave on the disk
-//! cargo bench --bench grpc -- soak                an hour of 2 000 creates/s with as many expiring
-//! cargo bench --bench grpc -- watches             what open watches cost, and how soon they learn of a delete
+//! cargo bench --bench grpc -- scale               rates, memory and opening time at 0.3 and 10 million codes
+//! cargo bench --bench grpc -- growth              disk space of codes that are created and deleted
+//! cargo bench --bench grpc -- soak                an hour of 2 000 creates/s, with as many expiring
+//! cargo bench --bench grpc -- watches             memory of open watches, and the latency of notifications
 //! cargo bench --bench grpc -- redis               codes over Redis, and watches across two servers
-//! cargo bench --bench grpc -- secured             what a JWT and TLS cost a create
-//! cargo bench --bench grpc -- handshakes          TLS handshakes, beside a server that does nothing else
-//! cargo bench --bench grpc -- --quick             only shows that it runs
+//! cargo bench --bench grpc -- secured             the cost of a JWT and TLS for a create
+//! cargo bench --bench grpc -- handshakes          TLS handshakes, compared with a server that does nothing else
+//! cargo bench --bench grpc -- --quick             only verifies that it runs
 //! ```
 //!
-//! Figures mean little on another machine; the ratios travel better. Nothing is asserted about time: the exit
-//! code tells only whether everything worked. Targets stand beside the figures.
+//! Absolute figures mean little on another machine; ratios are more comparable. No time is asserted: the exit code shows
+//! only whether everything worked. The targets are printed beside the figures.
 //!
-//! - [`throughput`], [`start`], [`scale`], [`growth`], [`soak`], [`watches`], [`temp_pass`], [`redis`], [`secured`] and [`handshakes`] are the
-//!   benchmarks; [`support`] is what they have in common with other benchmarks.
-//! - This program again is the [`echo`], as a process of its own.
-//! - [`client`] drives the servers, [`pace`] at a constant rate, and [`messages`] are the answers of a stream;
-//!   [`workload`] says with what, [`credentials`] by which they know each other.
-//! - [`footprint`] is what a server holds.
+//! - [`throughput`], [`start`], [`scale`], [`growth`], [`soak`], [`watches`], [`temp_pass`], [`redis`], [`secured`] and
+//!   [`handshakes`] are the benchmarks; other benchmarks share [`support`].
+//! - This program is also the [`echo`], in its own process.
+//! - [`client`] calls the servers, [`pace`] at a constant rate, and [`messages`] are the responses of a stream;
+//!   [`workload`] defines the requests, [`credentials`] the keys and tokens.
+//! - [`footprint`] measures memory and disk space.
 
 #![forbid(unsafe_code)]
 
@@ -54,13 +54,13 @@ use secured::Secured;
 use support::{Setting, comparison, exit_code, process::Face, rounds};
 use throughput::Throughput;
 
-/// The face that is measured.
+/// The measured face.
 const GRPC: Face<'static> = Face { name: "grpc", environment: &[], configuration: None };
 
-/// Over how many connections the calls go.
+/// The number of connections.
 const CONNECTIONS: usize = 4;
 
-/// Measures passbridge beside a bare tonic echo.
+/// Measures passbridge and compares it with a bare tonic echo.
 #[derive(Debug, Parser)]
 #[command(name = "cargo bench --bench grpc --")]
 struct Arguments {
@@ -68,40 +68,40 @@ struct Arguments {
     command: Option<Command>,
     #[command(flatten)]
     setting: Setting,
-    /// Cargo says it to every benchmark.
+    /// Cargo passes this to every benchmark.
     #[arg(long, global = true, hide = true)]
     bench: bool,
 }
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Calls a second, latency and CPU per call, beside the echo's (the default).
+    /// Calls per second, latency and CPU per call, compared with the echo (the default).
     Throughput(rounds::RoundsOptions),
     /// Idle memory, and the time from start to ready, on an empty store and a full one.
     Start,
-    /// Rates beside the echo's, memory, disk and the time to open again, at some numbers of live codes.
+    /// Rates compared with the echo, memory, disk space and opening time, at several numbers of live codes.
     Scale(scale::ScaleOptions),
-    /// What codes that are deleted long before their end leave on the disk.
+    /// The disk space of codes that are deleted long before their expiry.
     Growth(growth::GrowthOptions),
     /// A constant rate for a long time.
     Soak(soak::SoakOptions),
-    /// What open watches cost the server's memory, and how soon they learn of a delete.
+    /// The memory of open watches, and the latency of their notification of a delete.
     Watches,
-    /// TempPasses: authorizations beside the echo, resets in one stream and of all.
+    /// TempPasses: authorizations compared with the echo, resets in one stream and resets of all.
     TempPass(rounds::RoundsOptions),
-    /// Codes over Redis: calls beside the echo's, what a code takes of its memory, and watches across two servers.
+    /// Codes over Redis: calls compared with the echo, the engine's memory per code, and watches across two servers.
     Redis(rounds::RoundsOptions),
-    /// What a JWT and TLS cost a create.
+    /// The cost of a JWT and TLS for a create.
     Secured(rounds::RoundsOptions),
-    /// TLS handshakes, full and resumed, beside a server that does nothing else.
+    /// TLS handshakes, full and resumed, compared with a server that does nothing else.
     Handshakes(rounds::RoundsOptions),
-    /// The echo itself.
+    /// The echo server.
     #[command(hide = true)]
     Echo,
-    /// The server itself that does nothing but handshakes.
+    /// The server that does nothing but handshakes.
     #[command(hide = true)]
     Handshaker {
-        /// Its certificate, in hexadecimal.
+        /// The certificate, in hexadecimal.
         certificate: String,
         /// The key, as PKCS #8.
         key: String,

@@ -1,4 +1,4 @@
-//! A stream of answers, for as long as it is held.
+//! A stream of responses, open until it is dropped.
 
 use bytes::Bytes;
 use h2::RecvStream;
@@ -9,11 +9,11 @@ use crate::{
     support::tally::CallError,
 };
 
-/// What a call is answered with that is answered with a stream.
+/// The responses of a call with a response stream.
 pub struct Messages(RecvStream);
 
 impl Messages {
-    /// Makes a call with a message that has its prefix.
+    /// Makes a call with a prefixed message.
     pub async fn of(client: &Client, body: Bytes) -> std::result::Result<Self, CallError> {
         let mut connection = client.connection.clone().ready().await?;
         let (response, mut send) = connection.send_request(client.request.clone(), false)?;
@@ -25,7 +25,7 @@ impl Messages {
         Ok(Self(body))
     }
 
-    /// The next one. Each is small enough for a frame, and alone in it where the server has no other at the time.
+    /// The next message. Each is small enough for one frame, and alone in it if the server has no other at the time.
     pub async fn next(&mut self) -> std::result::Result<Bytes, CallError> {
         let Some(message) = self.0.data().await.transpose()? else {
             return Err(CallError::Status("the stream has ended".to_owned()));

@@ -1,5 +1,5 @@
-//! Calls at a constant rate, whatever has become of those before. A call's latency counts from when it was due: a
-//! server that stalls is not spared the calls that would have come meanwhile.
+//! Calls at a constant rate, independent of earlier calls. Latency counts from the time at which a call was due, so that a
+//! stalled server still gets, and is measured by, the calls of that time.
 
 use std::{
     net::SocketAddr,
@@ -19,26 +19,26 @@ use crate::{
     },
 };
 
-/// How often calls are made, for how long, and what became of them.
+/// The schedule of calls and their results.
 #[derive(Clone)]
 pub struct Pace {
-    /// From one call to the next.
+    /// The interval between calls.
     pub interval: Duration,
-    /// When the first is due.
+    /// The time of the first call.
     pub start: Instant,
-    /// When the last is.
+    /// The time of the last call.
     pub until: Instant,
     tally: Arc<Mutex<Tally>>,
 }
 
 impl Pace {
-    /// So many calls a second from now on.
+    /// Schedules this many calls per second from now on.
     pub fn new(rate: u32, time: Duration) -> Self {
         let start = clock::now();
         Self { interval: Duration::from_secs(1) / rate, start, until: start + time, tally: Arc::default() }
     }
 
-    /// Makes each call when it is due, and waits for the last.
+    /// Makes each call when it is due, and waits for all of them.
     pub async fn keep<F>(&self, mut call: impl FnMut() -> Result<F>) -> Result<()>
     where
         F: Future<Output = std::result::Result<(), CallError>> + Send + 'static,
@@ -46,7 +46,7 @@ impl Pace {
         let mut calls = JoinSet::new();
         let mut due = self.start;
         while due < self.until {
-            // The runtime's timer has a resolution of 1 ms; that much is in the latency.
+            // The runtime's timer has a resolution of 1 ms, which the latency includes.
             tokio::time::sleep_until(due.into()).await;
             calls.spawn(timed(call()?, due, Arc::clone(&self.tally)));
             while calls.try_join_next().is_some() {}
@@ -56,7 +56,7 @@ impl Pace {
         Ok(())
     }
 
-    /// The calls that were answered since this was last asked for; an error where one of them failed.
+    /// The calls answered since the last call of this method; an error if one of them failed.
     pub fn take(&self) -> Result<Tally> {
         std::mem::take(&mut *self.tally.lock().unwrap_or_else(PoisonError::into_inner)).complete()
     }
@@ -76,7 +76,7 @@ async fn timed(
     }
 }
 
-/// Clients for a method, one a connection, over and over.
+/// Clients of a method, one per connection, in an endless cycle.
 pub async fn clients(address: SocketAddr, method: &str) -> Result<impl Iterator<Item = Client>> {
     let mut clients = Vec::new();
     for _ in 0..CONNECTIONS {

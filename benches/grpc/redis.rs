@@ -1,5 +1,5 @@
-//! Codes over Redis: calls beside the echo with one server of each on this machine, what a code takes of the engine's memory, and
-//! how soon a watch at one server learns of a delete at another.
+//! Codes over Redis: calls compared with the echo, the engine's memory per code, and the latency with which a watch at one
+//! server is notified of a delete at another. All servers run on this machine.
 
 use std::{fs, path::Path};
 
@@ -20,21 +20,21 @@ use crate::{
     watches::{self, WatchesOptions},
 };
 
-/// Keys of 32 bytes are all the same to a benchmark.
+/// Any key of 32 bytes serves for a benchmark.
 const KEY_RING: &str = "benchmark:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n";
 
-/// A server over an engine of its own.
+/// A server over its own engine.
 struct OverRedis {
     calls: Throughput,
     engine: Engine,
-    /// How much memory the engine took before there were codes, in bytes.
+    /// The engine's memory before codes are created, in bytes.
     empty: i64,
 }
 
 impl Comparison for OverRedis {
     type Call = GrpcCall;
 
-    const YARDSTICK: &'static str = "echo";
+    const REFERENCE: &'static str = "echo";
 
     const CASES: &'static [Case<GrpcCall>] =
         &[case(GrpcCall::Create, 0.4), case(GrpcCall::CreateRepeatable, 0.0), case(GrpcCall::Get, 0.0)];
@@ -53,16 +53,16 @@ impl Comparison for OverRedis {
         Ok(Self { calls: Throughput::of(passbridge, None)?, engine, empty })
     }
 
-    fn warm_up(&self, course: MeasurementPlan) -> Result<()> {
-        self.calls.warm_up(course)
+    fn warm_up(&self, plan: MeasurementPlan) -> Result<()> {
+        self.calls.warm_up(plan)
     }
 
-    fn passbridge(&self, call: GrpcCall, course: MeasurementPlan) -> Result<Measurement> {
-        self.calls.passbridge(call, course)
+    fn passbridge(&self, call: GrpcCall, plan: MeasurementPlan) -> Result<Measurement> {
+        self.calls.passbridge(call, plan)
     }
 
-    fn yardstick(&self, call: GrpcCall, course: MeasurementPlan) -> Result<Measurement> {
-        self.calls.yardstick(call, course)
+    fn reference(&self, call: GrpcCall, plan: MeasurementPlan) -> Result<Measurement> {
+        self.calls.reference(call, plan)
     }
 
     fn describe(&self) -> String {
@@ -96,7 +96,7 @@ pub fn run(setting: &Setting, options: &RoundsOptions) -> Result<()> {
     let [answered, told] = watches::across(setting, &one, &other, &extent)?;
     let mut table = Table::new(&["a watch at one server, a delete at another", "p50", "p99", "target"]);
     for (figure, tally, most) in [
-        ("from the delete to its answer", answered, Target::None),
+        ("from the delete to its response", answered, Target::None),
         ("from the delete to the watch's message", told, Target::AtMost(100.0)),
     ] {
         let [p50, p99] = [0.5, 0.99].map(|quantile| tally.latency.value_at_quantile(quantile));
@@ -121,9 +121,9 @@ fn serve(setting: &Setting, data: &Path, engine: &Engine) -> Result<Server> {
     Ok(server)
 }
 
-/// How much memory the engine takes for what it holds, in bytes.
+/// The engine's memory for its data, in bytes.
 fn used_memory(engine: &Engine) -> Result<i64> {
     let info = engine.command(&["INFO", "memory"]).text();
     let line = info.lines().find_map(|line| line.strip_prefix("used_memory:"));
-    Ok(line.ok_or("the engine does not say how much memory it uses")?.trim().parse()?)
+    Ok(line.ok_or("the engine does not report its memory")?.trim().parse()?)
 }

@@ -1,5 +1,5 @@
-//! Rates, memory, disk and the time to open again, at some numbers of live codes: what a code costs should not depend
-//! on how many others there are.
+//! Rates, memory, disk space and opening time at several numbers of live codes: the cost of a code should not depend on the
+//! number of other codes.
 
 use std::{path::Path, sync::Arc, time::Duration};
 
@@ -24,42 +24,42 @@ use crate::{
     workload::Fill,
 };
 
-/// How long codes live here, in seconds: longer than the benchmark takes.
+/// The TTL of codes in seconds: longer than the benchmark.
 const TTL: i64 = 36_000;
 
-/// How many codes may live beside those that are asked for: what is created in order to measure it.
+/// The number of additional codes, which are created by measurements.
 const MARGIN: usize = 5_000_000;
 
-/// What is measured.
+/// The measured calls.
 const CASES: [Case<GrpcCall>; 2] = [case(GrpcCall::Get), case(GrpcCall::Create)];
 
 const fn case(call: GrpcCall) -> Case<GrpcCall> {
     Case { call, in_flight: 64, throughput: Target::None, p99: Target::None, cpu: Target::None }
 }
 
-/// How much of it.
+/// The extent.
 #[derive(Debug, Args)]
 pub struct ScaleOptions {
-    /// At how many live codes everything is measured, from few to many.
+    /// The numbers of live codes, in ascending order.
     #[arg(long, value_name = "NUMBER", value_delimiter = ',', default_values_t = [300_000, 10_000_000])]
     codes: Vec<usize>,
-    /// How often the server is killed and started again at each.
+    /// How often the server is killed and restarted at each number.
     #[arg(long, default_value_t = 3)]
     kills: usize,
     #[command(flatten)]
     rounds: rounds::RoundsOptions,
 }
 
-/// One size of the store.
+/// The measurements at one number of codes.
 struct Stage {
-    /// How many codes lived when it began.
+    /// The number of live codes at the start.
     codes: usize,
     memory: u64,
     folder: u64,
     rates: Vec<Vec<Pair>>,
-    /// How many seconds each start took after a kill.
+    /// The seconds of each start after a kill.
     starts: Vec<f64>,
-    /// How many seconds the last one was busy with itself then.
+    /// The seconds of background work after the last start.
     busy: f64,
     codes_after_starts: usize,
     memory_after_starts: u64,
@@ -74,7 +74,7 @@ pub fn run(setting: &Setting, extent: &ScaleOptions) -> Result<()> {
     };
     let data = disk::data_folder()?;
     print!("{}", machine::describe(data.path(), if setting.quick { 20 } else { 400 })?);
-    let most = (sizes.iter().max().ok_or("there is no number of codes")? + MARGIN).to_string();
+    let most = (sizes.iter().max().ok_or("no number of codes was given")? + MARGIN).to_string();
     let face = Face { environment: &[("PASSBRIDGE_CODES__MAX_LIVE_CODES", &most)], ..GRPC };
     let serve = || -> Result<Server> {
         let server = Server::passbridge(&setting.server, data.path(), &face)?;
@@ -89,7 +89,7 @@ pub fn run(setting: &Setting, extent: &ScaleOptions) -> Result<()> {
     servers.end()
 }
 
-/// What stays the same over all sizes.
+/// The parts that stay the same for all numbers of codes.
 struct Bench<'a, S> {
     setting: &'a Setting,
     data: &'a Path,
@@ -134,7 +134,7 @@ impl<S: Fn() -> Result<Server>> Bench<'_, S> {
         Ok(())
     }
 
-    /// Kills the server just behind creates, starts the next, and says how long that took.
+    /// Kills the server right after creates, starts the next one, and returns the duration of the start.
     fn restart(&self, servers: &mut Throughput) -> Result<f64> {
         let more = servers.create.code_count() + 1_000;
         let fill = Fill { create: Arc::clone(&servers.create), count: more };
@@ -150,7 +150,7 @@ impl<S: Fn() -> Result<Server>> Bench<'_, S> {
     }
 }
 
-/// The figure that is compared between sizes is the ratio to the echo: the machine may have become slower.
+/// Numbers of codes are compared by the ratio to the echo, because the machine may have become slower.
 fn rates(stages: &[Stage]) -> String {
     let mut table = Table::new(&[
         "live codes",
@@ -160,7 +160,7 @@ fn rates(stages: &[Stage]) -> String {
         "ratio, median (range)",
         "server CPU s per 1000 calls",
         "ratio to the echo's",
-        "rate of that at the fewest codes",
+        "rate, of that at the fewest codes",
         "target",
     ]);
     for (index, case) in CASES.iter().enumerate() {
@@ -180,7 +180,7 @@ fn rates(stages: &[Stage]) -> String {
                     format!("{codes}{when}"),
                     format!("{:?}, {} in flight", case.call, case.in_flight),
                     format!("{:.0}", median(pairs.iter().map(|pair| rate(&pair.passbridge)))),
-                    format!("{:.0}", median(pairs.iter().map(|pair| rate(&pair.yardstick)))),
+                    format!("{:.0}", median(pairs.iter().map(|pair| rate(&pair.reference)))),
                     spread(pairs.iter().map(|pair| pair.ratio(rate)), ""),
                     format!("{:.4}", median(pairs.iter().map(|pair| cpu(&pair.passbridge)))),
                     spread(pairs.iter().map(|pair| pair.ratio(cpu)), ""),
@@ -200,7 +200,7 @@ fn footprints(stages: &[Stage]) -> String {
             table.row(&[&*codes.to_string(), name, &mebibytes(memory as f64), ""]);
             let Some(first) = stages.first().filter(|_| position > 0).map(of) else { return };
             let bytes = (memory as f64 - first.1 as f64) / (codes as f64 - first.0 as f64);
-            let name = format!("{name}, bytes a code beyond the fewest");
+            let name = format!("{name}, bytes per code beyond the fewest");
             table.row(&[
                 &*codes.to_string(),
                 &name,
@@ -215,11 +215,11 @@ fn footprints(stages: &[Stage]) -> String {
         let codes = stage.codes.to_string();
         table.row(&[&*codes, "data folder", &mebibytes(stage.folder as f64), ""]);
         let bytes = format!("{:.0}", stage.folder as f64 / stage.codes as f64);
-        table.row(&[&*codes, "data folder, bytes a code", &bytes, ""]);
+        table.row(&[&*codes, "data folder, bytes per code", &bytes, ""]);
         let starts = || stage.starts.iter().copied();
         let target = Target::AtMost(2.0).judge(median(starts()));
-        table.row(&[&*codes, "ready after SIGKILL just behind creates", &spread(starts(), " s"), &target]);
-        table.row(&[&*codes, "busy with itself after that", &format!("{:.1} s", stage.busy), ""]);
+        table.row(&[&*codes, "ready after SIGKILL right after creates", &spread(starts(), " s"), &target]);
+        table.row(&[&*codes, "background work after that", &format!("{:.1} s", stage.busy), ""]);
     }
     table.into_text()
 }

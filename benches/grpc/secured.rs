@@ -1,4 +1,4 @@
-//! What a JWT and TLS cost: creates over both, beside the same server without either.
+//! The cost of a JWT and TLS: creates with both, compared with the same server without either.
 
 use std::{net::SocketAddr, path::Path, sync::Arc};
 
@@ -25,24 +25,24 @@ use crate::{
     workload::Create,
 };
 
-/// What is called.
+/// The measured call.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum SecuredCall {
     /// A durable create.
     Create,
 }
 
-/// How a secured method is called.
+/// A method called over TLS.
 pub struct SecuredMethod {
-    /// Its path.
+    /// The path.
     pub path: String,
-    /// What connections are opened with.
+    /// The TLS client configuration.
     pub tls: Arc<ClientConfig>,
-    /// What each call carries.
+    /// The `Authorization` header.
     pub authorization: HeaderValue,
 }
 
-/// The same over TLS, with a token in each call.
+/// A client over TLS with a token in each call.
 #[derive(Clone)]
 pub struct SecuredClient(Client);
 
@@ -66,7 +66,7 @@ impl support::load::Client for SecuredClient {
     }
 }
 
-/// A workload over TLS, each of whose calls carries a token.
+/// A workload over TLS with a token in each call.
 struct OverTls<W> {
     workload: W,
     method: SecuredMethod,
@@ -88,7 +88,7 @@ impl<W: Workload<Client = Client>> Workload for OverTls<W> {
     }
 }
 
-/// The servers, and what they are called with.
+/// The servers and the workloads.
 pub struct Secured {
     secured: Server,
     plain: Server,
@@ -100,7 +100,7 @@ pub struct Secured {
 impl Comparison for Secured {
     type Call = SecuredCall;
 
-    const YARDSTICK: &'static str = "without";
+    const REFERENCE: &'static str = "without";
 
     const CASES: &'static [Case<SecuredCall>] = &[Case {
         call: SecuredCall::Create,
@@ -133,17 +133,17 @@ impl Comparison for Secured {
         })
     }
 
-    fn warm_up(&self, course: MeasurementPlan) -> Result<()> {
-        self.passbridge(SecuredCall::Create, course)?;
-        self.yardstick(SecuredCall::Create, course).map(drop)
+    fn warm_up(&self, plan: MeasurementPlan) -> Result<()> {
+        self.passbridge(SecuredCall::Create, plan)?;
+        self.reference(SecuredCall::Create, plan).map(drop)
     }
 
-    fn passbridge(&self, SecuredCall::Create: SecuredCall, course: MeasurementPlan) -> Result<Measurement> {
-        measure(&self.secured, &self.over_tls, course)
+    fn passbridge(&self, SecuredCall::Create: SecuredCall, plan: MeasurementPlan) -> Result<Measurement> {
+        measure(&self.secured, &self.over_tls, plan)
     }
 
-    fn yardstick(&self, SecuredCall::Create: SecuredCall, course: MeasurementPlan) -> Result<Measurement> {
-        measure(&self.plain, &self.create, course)
+    fn reference(&self, SecuredCall::Create: SecuredCall, plan: MeasurementPlan) -> Result<Measurement> {
+        measure(&self.plain, &self.create, plan)
     }
 
     fn describe(&self) -> String {

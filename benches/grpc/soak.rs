@@ -1,4 +1,4 @@
-//! A constant rate for a long time: what one call in a hundred waits, and whether disk and memory level off.
+//! A constant rate for a long time: the p99 latency, and whether disk space and memory become constant.
 
 use std::{
     net::SocketAddr,
@@ -24,34 +24,34 @@ use crate::{
     workload::Create,
 };
 
-/// How long a code lives, in seconds: after the first minute as many expire as are made.
+/// The TTL of codes in seconds: after the first minute as many expire as are created.
 const TTL: i64 = 60;
 
-/// From when on memory and disk should be level, in minutes.
+/// The time after which memory and disk space should be constant, in minutes.
 const SETTLED: usize = 10;
 
-/// Records leave the disk together, so that the folder is a saw with teeth of this many minutes.
+/// Records are removed from disk together, so that the folder's size is a sawtooth with this period in minutes.
 const TOOTH: usize = 2;
 
-/// What one call in a hundred may take longer than, in microseconds.
+/// The maximum p99 latency, in microseconds.
 const MOST_P99: u64 = 10_000;
 
-/// How often memory and disk are looked at.
+/// The interval at which memory and disk space are measured.
 const SAMPLE_INTERVAL: Duration = Duration::from_secs(5);
 
 /// The load.
 #[derive(Debug, Args)]
 pub struct SoakOptions {
-    /// How long it goes on. A record leaves the disk 11 to 13 minutes after it was made, so that less than 20
-    /// minutes show no level.
+    /// The duration. A record is removed from disk 11 to 13 minutes after its creation, so that less than 20 minutes are too
+    /// short.
     #[arg(long, default_value_t = 60)]
     minutes: usize,
-    /// Creates a second.
+    /// Creates per second.
     #[arg(long, default_value_t = 2000)]
     rate: u32,
 }
 
-/// One minute, or what stands for it.
+/// One minute, or a shorter period with `--quick`.
 struct Period {
     tally: Tally,
     memory: u64,
@@ -59,7 +59,7 @@ struct Period {
     cpu: f64,
 }
 
-/// Runs the benchmark, with a line a minute.
+/// Runs the benchmark and prints a line per minute.
 pub fn run(setting: &Setting, options: &SoakOptions) -> Result<()> {
     let (periods, period) = match setting.quick {
         true => (40, Duration::from_millis(100)),
@@ -96,14 +96,14 @@ async fn create(pace: &Pace, address: SocketAddr) -> Result<()> {
     let create = Create::new(Some(TTL))?;
     let mut clients = clients(address, create.method()).await?;
     pace.keep(|| {
-        let mut client = clients.next().ok_or("there is no client")?;
-        let request = create.request().ok_or("the workload has no request")?;
+        let mut client = clients.next().ok_or("no client was opened")?;
+        let request = create.request().ok_or("the workload has no more requests")?;
         Ok(async move { client.call(request).await.map(drop) })
     })
     .await
 }
 
-/// Looks at the server until `end`; the most memory and disk, and the processor seconds.
+/// Samples the server until `end`; returns the maximum memory and disk space, and the CPU seconds.
 fn watch(server: &Server, data: &Path, end: Instant) -> Result<(u64, u64, f64)> {
     let before = server.cpu()?;
     let (mut memory, mut disk) = (0, 0);
@@ -132,17 +132,17 @@ fn print_period(minute: usize, length: Duration, period: &Period) {
     );
 }
 
-/// Prints what the whole time says.
+/// Prints the results of the whole run.
 fn conclude(history: Vec<Period>) -> Result<()> {
     for (name, of) in
         [("memory", (|period| period.memory) as fn(&Period) -> u64), ("data folder", |period| period.disk)]
     {
         match growth(&history, of) {
             Some((minutes, growth)) => println!(
-                "{name}: the last {minutes} minutes have {growth:.2} times what the {minutes} before had: {}  ",
+                "{name}: the last {minutes} minutes, of the {minutes} before: {growth:.2}, {}  ",
                 Target::AtMost(1.1).judge(growth)
             ),
-            None => println!("{name}: too short to tell whether it levels off  "),
+            None => println!("{name}: the run was too short to compare periods  "),
         }
     }
     let slow = history.iter().filter(|period| period.tally.latency.value_at_quantile(0.99) > MOST_P99);
@@ -153,14 +153,14 @@ fn conclude(history: Vec<Period>) -> Result<()> {
     }
     let p99 = total.latency.value_at_quantile(0.99);
     println!(
-        "p99 of all: {}, target in ms {}; it was above in {slow} of {all} minutes",
+        "p99 of all: {}, target in ms {}; above it in {slow} of {all} minutes",
         milliseconds(p99),
         Target::AtMost(MOST_P99 as f64 / 1e3).judge(p99 as f64 / 1e3)
     );
     Ok(())
 }
 
-/// What the last minutes have, as a ratio to as many before them, all after the time to settle: both are whole teeth.
+/// The ratio of the last minutes to as many before them, after the settling time. Both are whole periods of the sawtooth.
 fn growth(history: &[Period], of: fn(&Period) -> u64) -> Option<(usize, f64)> {
     let teeth = history.len().saturating_sub(SETTLED) / TOOTH / 2;
     let minutes = teeth * TOOTH;

@@ -1,4 +1,4 @@
-//! Idle memory, and the time from a server's start until it calls itself ready.
+//! Idle memory, and the time from a server's start until it is ready.
 
 use std::{path::Path, sync::Arc, time::Duration};
 
@@ -15,7 +15,7 @@ use crate::{
     workload::Create,
 };
 
-/// How long codes live here: longer than the benchmark takes.
+/// The TTL of codes: longer than the benchmark.
 const TTL: i64 = 36_000;
 
 /// One start.
@@ -24,13 +24,13 @@ struct Start {
     memory: f64,
 }
 
-/// How much of it.
+/// The extent.
 struct StartOptions {
     starts: usize,
     codes: u64,
-    /// How long a server is left alone before its memory is read.
+    /// The idle time before memory is measured.
     rest: Duration,
-    /// How long codes are made before each kill.
+    /// The duration of creates before each kill.
     load: Duration,
 }
 
@@ -58,7 +58,7 @@ pub fn run(setting: &Setting) -> Result<()> {
     let server = fill(setting, &extent, data.path())?;
     server.settle()?;
     let memory = resident_memory(&server)? as f64;
-    table.row(&[full.as_str(), "memory after the codes were made", &mebibytes(memory), ""]);
+    table.row(&[full.as_str(), "memory after the codes were created", &mebibytes(memory), ""]);
     let size = mebibytes(folder_size(data.path()) as f64);
     table.row(&[full.as_str(), "data folder", &size, ""]);
 
@@ -71,13 +71,13 @@ pub fn run(setting: &Setting) -> Result<()> {
         Ok(())
     };
     let (server, killed) = start_after(setting, &extent, data.path(), server, kill)?;
-    rows(&mut table, &format!("{full}, after SIGKILL just behind creates"), &killed, 1.0, Target::None);
+    rows(&mut table, &format!("{full}, after SIGKILL right after creates"), &killed, 1.0, Target::None);
     server.terminate()?;
     print!("\n{}", table.into_text());
     Ok(())
 }
 
-/// Starts on a folder that does not exist yet, each time.
+/// Starts repeatedly, each time with a new folder.
 fn start_empty(setting: &Setting, extent: &StartOptions) -> Result<Vec<Start>> {
     (0..extent.starts)
         .map(|_| {
@@ -89,7 +89,7 @@ fn start_empty(setting: &Setting, extent: &StartOptions) -> Result<Vec<Start>> {
         .collect()
 }
 
-/// Ends a server in some way and starts the next, several times.
+/// Stops a server and starts the next one, repeatedly.
 fn start_after(
     setting: &Setting,
     extent: &StartOptions,

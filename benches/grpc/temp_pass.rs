@@ -1,4 +1,4 @@
-//! TempPasses: authorizations beside the echo, resets in one stream, and a reset of all.
+//! TempPasses: authorizations compared with the echo, resets in one stream, and a reset of all.
 
 use std::{
     path::Path,
@@ -46,16 +46,16 @@ pub fn run(setting: &Setting, options: &RoundsOptions) -> Result<()> {
     resets(setting)
 }
 
-/// What is called.
+/// The measured call.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum TempPassCall {
-    /// The first authorization of a device: a trial starts, durably.
+    /// The first authorization of a device, which durably starts a trial.
     AuthorizeNew,
-    /// One of a trial that runs.
+    /// An authorization of a running trial.
     AuthorizeRunning,
 }
 
-/// The servers, and what they are called with.
+/// The servers and the workloads.
 struct Authorizations {
     passbridge: Server,
     echo: Server,
@@ -67,7 +67,7 @@ struct Authorizations {
 impl Comparison for Authorizations {
     type Call = TempPassCall;
 
-    const YARDSTICK: &'static str = "echo";
+    const REFERENCE: &'static str = "echo";
 
     const CASES: &'static [Case<TempPassCall>] = &[
         case(TempPassCall::AuthorizeNew, Target::AtLeast(0.45)),
@@ -77,7 +77,7 @@ impl Comparison for Authorizations {
     fn start(setting: &Setting, data: &Path) -> Result<Self> {
         let passbridge = Server::passbridge(&setting.server, data, &GRPC)?;
         passbridge.wait_until_ready()?;
-        let echo = Server::yardstick(&GRPC, &["echo"])?;
+        let echo = Server::reference(&GRPC, &["echo"])?;
         let new = Authorize::new();
         let answer = load::once(passbridge.address, &new)?;
         let sizes = [new.request_size(), answer.len()];
@@ -85,21 +85,21 @@ impl Comparison for Authorizations {
         Ok(Self { passbridge, echo, new: Arc::new(new), in_echo: Arc::new(in_echo), sizes })
     }
 
-    fn warm_up(&self, course: MeasurementPlan) -> Result<()> {
-        self.passbridge(TempPassCall::AuthorizeNew, course).map(drop)
+    fn warm_up(&self, plan: MeasurementPlan) -> Result<()> {
+        self.passbridge(TempPassCall::AuthorizeNew, plan).map(drop)
     }
 
-    fn passbridge(&self, call: TempPassCall, course: MeasurementPlan) -> Result<Measurement> {
+    fn passbridge(&self, call: TempPassCall, plan: MeasurementPlan) -> Result<Measurement> {
         match call {
-            TempPassCall::AuthorizeNew => measure(&self.passbridge, &self.new, course),
+            TempPassCall::AuthorizeNew => measure(&self.passbridge, &self.new, plan),
             TempPassCall::AuthorizeRunning => {
-                measure(&self.passbridge, &Arc::new(self.new.of_those()), course)
+                measure(&self.passbridge, &Arc::new(self.new.with_trial()), plan)
             }
         }
     }
 
-    fn yardstick(&self, _: TempPassCall, course: MeasurementPlan) -> Result<Measurement> {
-        measure(&self.echo, &self.in_echo, course)
+    fn reference(&self, _: TempPassCall, plan: MeasurementPlan) -> Result<Measurement> {
+        measure(&self.echo, &self.in_echo, plan)
     }
 
     fn describe(&self) -> String {
@@ -119,12 +119,12 @@ const fn case(call: TempPassCall, throughput: Target) -> Case<TempPassCall> {
     Case { call, in_flight: 64, throughput, p99: Target::None, cpu: Target::None }
 }
 
-/// Authorizes, each time for another device, or at random for those that have a trial.
+/// Authorizes a new device each time, or random devices with a trial.
 struct Authorize {
     template: Template,
     next: AtomicU64,
     last: u64,
-    /// How many devices have a trial; `None` where each call is for a new one.
+    /// The number of devices with a trial; `None` if each call is for a new device.
     existing: Option<u64>,
 }
 
@@ -141,13 +141,13 @@ impl Authorize {
         Self { template, next: AtomicU64::new(0), last: u64::MAX, existing: None }
     }
 
-    /// The same, but only so many.
+    /// Limits the number of requests.
     fn limited(self, count: u64) -> Self {
         Self { last: count, ..self }
     }
 
-    /// Of those devices that have had theirs.
-    fn of_those(&self) -> Self {
+    /// Authorizes the devices that already have a trial.
+    fn with_trial(&self) -> Self {
         let existing = self.next.load(Ordering::Relaxed).saturating_sub(1_000).max(1);
         Self { existing: Some(existing), ..Self::new() }
     }
@@ -173,7 +173,7 @@ impl Workload for Authorize {
     }
 }
 
-/// Resets in one stream, then all that are left.
+/// Resets trials in one stream, then all remaining ones.
 fn resets(setting: &Setting) -> Result<()> {
     let (trials, items) = if setting.quick { (2_000, 1_000) } else { (1_000_000, 200_000) };
     let data = disk::data_folder()?;
@@ -184,7 +184,7 @@ fn resets(setting: &Setting) -> Result<()> {
     let plan = Plan { in_flight: 256, threads: 1, from: now, until: now + Duration::from_secs(600) };
     load::run(server.address, &authorize, plan)?.complete()?;
 
-    let mut table = Table::new(&["of how many trials", "figure", "", "target"]);
+    let mut table = Table::new(&["trials", "figure", "", "target"]);
     let runtime = Builder::new_current_thread().enable_all().build()?;
     let channel = {
         let _entered = runtime.enter();
@@ -198,7 +198,7 @@ fn resets(setting: &Setting) -> Result<()> {
         let row = [trials.to_string(), format!("resets/s in one stream of {items}"), format!("{rate:.0}")];
         table.row(&[&*row[0], &*row[1], &*row[2], &*Target::AtLeast(20_000.0).judge(rate)]);
         let grown = resident_memory(&server)? as f64 - before as f64;
-        let figure = format!("memory that the server took for it, of {items}");
+        let figure = format!("memory that the server used for a stream of {items}");
         table.row(&[&*trials.to_string(), &*figure, &*mebibytes(grown), ""]);
     }
     let mut times = Vec::new();

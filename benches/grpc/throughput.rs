@@ -1,4 +1,4 @@
-//! Calls a second, latency and processor time for each, beside an echo whose messages have the same sizes.
+//! Calls per second, latency and CPU time per call, compared with an echo with messages of the same sizes.
 
 use std::{path::Path, sync::Arc};
 
@@ -15,23 +15,23 @@ use crate::{
     workload::{Create, EchoWorkload, Get, check_code},
 };
 
-/// What is called.
+/// The measured call.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum GrpcCall {
-    /// A durable create with a `request_id`, whose answer is kept for a repeat: what a client sends that may call again.
+    /// A durable create with a `request_id`, whose response is stored for repeats.
     CreateRepeatable,
-    /// A durable create without one.
+    /// A durable create without a `request_id`.
     Create,
-    /// A read of a code that was created before.
+    /// A read of an existing code.
     Get,
 }
 
-/// The servers, and what they are called with.
+/// The servers and the workloads.
 pub struct Throughput {
-    /// It may be replaced by the next on the same folder.
+    /// May be replaced by another server with the same folder.
     pub passbridge: Server,
     echo: Server,
-    /// What makes codes, and keeps those that it has made.
+    /// Creates codes and keeps them.
     pub create: Arc<Create>,
     repeatable: Arc<Create>,
     create_echo: Arc<EchoWorkload>,
@@ -43,7 +43,7 @@ pub struct Throughput {
 impl Comparison for Throughput {
     type Call = GrpcCall;
 
-    const YARDSTICK: &'static str = "echo";
+    const REFERENCE: &'static str = "echo";
 
     const CASES: &'static [Case<GrpcCall>] = &[
         create(GrpcCall::CreateRepeatable, 64),
@@ -66,25 +66,25 @@ impl Comparison for Throughput {
         Self::of(passbridge, None)
     }
 
-    fn warm_up(&self, course: MeasurementPlan) -> Result<()> {
-        self.passbridge(GrpcCall::CreateRepeatable, course).map(drop)
+    fn warm_up(&self, plan: MeasurementPlan) -> Result<()> {
+        self.passbridge(GrpcCall::CreateRepeatable, plan).map(drop)
     }
 
-    fn passbridge(&self, call: GrpcCall, course: MeasurementPlan) -> Result<Measurement> {
+    fn passbridge(&self, call: GrpcCall, plan: MeasurementPlan) -> Result<Measurement> {
         match call {
-            GrpcCall::Create => measure(&self.passbridge, &self.create, course),
-            GrpcCall::CreateRepeatable => measure(&self.passbridge, &self.repeatable, course),
-            GrpcCall::Get => measure(&self.passbridge, &Arc::new(Get::new(self.create.codes())), course),
+            GrpcCall::Create => measure(&self.passbridge, &self.create, plan),
+            GrpcCall::CreateRepeatable => measure(&self.passbridge, &self.repeatable, plan),
+            GrpcCall::Get => measure(&self.passbridge, &Arc::new(Get::new(self.create.codes())), plan),
         }
     }
 
-    fn yardstick(&self, call: GrpcCall, course: MeasurementPlan) -> Result<Measurement> {
+    fn reference(&self, call: GrpcCall, plan: MeasurementPlan) -> Result<Measurement> {
         let workload = match call {
             GrpcCall::Create => &self.create_echo,
             GrpcCall::CreateRepeatable => &self.repeatable_echo,
             GrpcCall::Get => &self.get_echo,
         };
-        measure(&self.echo, workload, course)
+        measure(&self.echo, workload, plan)
     }
 
     fn describe(&self) -> String {
@@ -102,20 +102,19 @@ impl Comparison for Throughput {
 }
 
 impl Throughput {
-    /// How many codes were made.
+    /// The number of created codes.
     pub fn code_count(&self) -> usize {
         self.create.code_count() + self.repeatable.code_count()
     }
 
-    /// How many of them have a kept answer.
+    /// The number of them with a stored response.
     pub fn repeatable_count(&self) -> usize {
         self.repeatable.code_count()
     }
 
-    /// Calls to a server that is ready, whose codes live for `ttl` seconds; without it, for as long as the server's
-    /// default says.
+    /// Calls of a ready server, with this TTL in seconds, or the server's default.
     pub fn of(passbridge: Server, ttl: Option<i64>) -> Result<Self> {
-        let echo = Server::yardstick(&GRPC, &["echo"])?;
+        let echo = Server::reference(&GRPC, &["echo"])?;
         let (create, repeatable) = (Create::new(ttl)?, Create::repeatable(ttl)?);
         let created = load::once(passbridge.address, &create)?;
         check_code(&created)?;

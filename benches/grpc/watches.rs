@@ -1,5 +1,5 @@
-//! Open watches: what one costs the server's memory, beside a bare stream, and how soon it learns of a delete while codes
-//! are made.
+//! Open watches: the memory of each, compared with a bare stream, and the latency of the notification of a delete while codes
+//! are created.
 
 use std::{
     sync::{Arc, Mutex, PoisonError},
@@ -37,16 +37,16 @@ use crate::{
 
 const WATCH: &str = "/passbridge.v1.RegistrationCodeService/WatchRegistrationCode";
 
-/// Longer than the benchmark takes, in seconds.
+/// The TTL of codes in seconds: longer than the benchmark.
 const TTL: i64 = 36_000;
 
-/// Creates a second beside the deletes.
+/// Creates per second in addition to the deletes.
 const CREATES: u32 = 2_000;
 
-/// Deletes a second, each of a code that is watched.
+/// Deletes of watched codes per second.
 const DELETES: u32 = 50;
 
-/// How many watches are open over how many connections, and for how long codes are deleted.
+/// The number of watches and connections, and the duration of deletes.
 pub struct WatchesOptions {
     watches: u32,
     connections: usize,
@@ -54,14 +54,15 @@ pub struct WatchesOptions {
 }
 
 impl WatchesOptions {
-    /// Enough to tell how soon a message comes.
+    /// Enough watches to measure the latency of messages.
     pub fn small(quick: bool) -> Self {
         let time = if quick { Duration::from_millis(500) } else { Duration::from_secs(20) };
         Self { watches: 2_000, connections: 4, time }
     }
 }
 
-/// How long a delete at `other` takes to its answer, and to the message of the watch at `one`, while codes are made at `other`.
+/// The latency from a delete at `other` to its response, and to the message of the watch at `one`, while codes are created at
+/// `other`.
 pub fn across(
     setting: &Setting,
     one: &Server,
@@ -77,7 +78,7 @@ pub fn across(
     runtime.block_on(delete_some(other, extent.time, watched))
 }
 
-/// A stream that is open, and the code that it watches.
+/// An open stream and the code that it watches.
 type Watched = (Code, Messages);
 
 /// Runs the benchmark and prints its table.
@@ -119,9 +120,10 @@ fn measure(setting: &Setting, extent: &WatchesOptions, table: &mut Table) -> Res
     drop(runtime);
     server.terminate()?;
 
-    let echo = Server::yardstick(&GRPC, &["echo"])?;
+    let echo = Server::reference(&GRPC, &["echo"])?;
     let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
-    let request = EchoWorkload::of_size(watch.len(), size).request().ok_or("the workload has no request")?;
+    let request =
+        EchoWorkload::of_size(watch.len(), size).request().ok_or("the workload has no more requests")?;
     let requests = vec![request; extent.watches as usize];
     let (_open, bare) = open(&runtime, &echo, echo::STREAM_PATH, requests, extent)?;
 
@@ -139,7 +141,7 @@ fn measure(setting: &Setting, extent: &WatchesOptions, table: &mut Table) -> Res
     );
     row(table, "memory of all", &mebibytes(opened), &mebibytes(bare), "");
     for (figure, tally, most) in [
-        ("from a delete to its answer", answered, Target::None),
+        ("from a delete to its response", answered, Target::None),
         ("from a delete to the watch's message", told, Target::AtMost(1.3)),
     ] {
         let [p50, p99] = [0.5, 0.99].map(|quantile| tally.latency.value_at_quantile(quantile));
@@ -150,7 +152,7 @@ fn measure(setting: &Setting, extent: &WatchesOptions, table: &mut Table) -> Res
     Ok(())
 }
 
-/// Codes to be watched, which the server has looked at already: its cache is none of the watches' memory.
+/// Codes to be watched. The server has already read them, so that its cache does not count as memory of the watches.
 fn make_codes(setting: &Setting, server: &Server, extent: &WatchesOptions) -> Result<Vec<Code>> {
     let from = clock::now();
     let plan = |time| Plan { in_flight: 64, threads: setting.client_threads, from, until: from + time };
@@ -171,7 +173,7 @@ fn watch_request() -> Template {
     Template::new(framed(&request), &request.code)
 }
 
-/// Opens a stream for each request, with its first message, and says how much memory they cost the server, in bytes.
+/// Opens a stream for each request, waits for its first message, and returns the memory that they take at the server, in bytes.
 fn open(
     runtime: &Runtime,
     server: &Server,
@@ -196,7 +198,7 @@ fn open(
     Ok((streams.into_iter().flatten().collect(), grown))
 }
 
-/// Deletes watched codes while others are made: how long the answer took, and how long the watch's message.
+/// Deletes watched codes while others are created; returns the latencies of the response and of the watch's message.
 async fn delete_some(server: &Server, time: Duration, mut watched: Vec<Watched>) -> Result<[Tally; 2]> {
     let create = Create::new(Some(TTL))?;
     let mut creating = clients(server.address, create.method()).await?;
@@ -205,13 +207,13 @@ async fn delete_some(server: &Server, time: Duration, mut watched: Vec<Watched>)
     let tallies: Arc<Mutex<[Tally; 2]>> = Arc::default();
     let delete = Delete::new();
     let creating = creates.keep(|| {
-        let mut client = creating.next().ok_or("there is no client")?;
-        let request = create.request().ok_or("the workload has no request")?;
+        let mut client = creating.next().ok_or("no client was opened")?;
+        let request = create.request().ok_or("the workload has no more requests")?;
         Ok(async move { client.call(request).await.map(drop) })
     });
     let deleting = deletes.keep(|| {
-        let client = deleting.next().ok_or("there is no client")?;
-        let (code, watch) = watched.pop().ok_or("there are more deletes than watches")?;
+        let client = deleting.next().ok_or("no client was opened")?;
+        let (code, watch) = watched.pop().ok_or("more deletes than watches")?;
         Ok(delete_one(client, delete.request(&code), watch, Arc::clone(&tallies)))
     });
     tokio::try_join!(creating, deleting)?;
@@ -234,7 +236,7 @@ async fn delete_one(
     let code =
         WatchRegistrationCodeResponse::decode(message).ok().and_then(|message| message.registration_code);
     if code.map(|code| code.state()) != Some(State::Released) {
-        return Err(CallError::Status("a watch was told of something else than the release".to_owned()));
+        return Err(CallError::Status("a watch received a state other than released".to_owned()));
     }
     let [answers, news] = &mut *tallies.lock().unwrap_or_else(PoisonError::into_inner);
     answers.answer(answered, true);

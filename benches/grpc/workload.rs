@@ -1,5 +1,5 @@
-//! What is called, and with which messages. Each is encoded once; what has to differ from call to call is
-//! written over a place of its own.
+//! The workloads and their messages. A message is encoded once; values that differ from call to call are written over
+//! placeholders.
 
 use std::sync::{
     Arc,
@@ -25,10 +25,10 @@ use crate::{
     },
 };
 
-/// Whose codes they are.
+/// The requestor.
 pub const REQUESTOR: &str = "sampleRequestorId";
 
-/// Makes codes, each for another device, and keeps them.
+/// Creates codes, each for another device, and keeps them.
 pub struct Create {
     template: Template,
     next_device: AtomicU64,
@@ -37,12 +37,12 @@ pub struct Create {
 }
 
 impl Create {
-    /// Codes that live for `ttl` seconds; without it, for as long as the server's default says.
+    /// Creates codes with this TTL in seconds, or the server's default.
     pub fn new(ttl: Option<i64>) -> Result<Self> {
         create_request(ttl).map(Self::of)
     }
 
-    /// The same, with a `request_id` for each: what a client sends that may repeat a call.
+    /// The same with a `request_id` for each, as clients send that may repeat a call.
     pub fn repeatable(ttl: Option<i64>) -> Result<Self> {
         Ok(Self::of(CreateRegistrationCodeRequest {
             request_id: format!("00000000-0000-4000-8000-{DEVICE_ID}"),
@@ -50,7 +50,7 @@ impl Create {
         }))
     }
 
-    /// Wherever [`DEVICE_ID`] stands in `request`, each call has something of its own.
+    /// Each call has its own value in place of every [`DEVICE_ID`] in `request`.
     fn of(request: CreateRegistrationCodeRequest) -> Self {
         Self {
             template: Template::new(framed(&request), DEVICE_ID),
@@ -60,17 +60,17 @@ impl Create {
         }
     }
 
-    /// The same, but only so many.
+    /// Limits the number of requests.
     pub fn limited(self, count: u64) -> Self {
         Self { last_device: count, ..self }
     }
 
-    /// The codes that were made until now.
+    /// The codes created so far.
     pub fn codes(&self) -> Vec<Code> {
         self.codes.until_now()
     }
 
-    /// How many there are.
+    /// The number of codes.
     pub fn code_count(&self) -> usize {
         self.codes.count()
     }
@@ -99,11 +99,11 @@ impl Workload for Create {
     }
 }
 
-/// Makes codes until there are so many, and at most as many more as calls are in flight.
+/// Creates codes up to this number, plus at most the calls in flight.
 pub struct Fill {
-    /// What makes them.
+    /// The create workload.
     pub create: Arc<Create>,
-    /// How many there shall be.
+    /// The target number of codes.
     pub count: usize,
 }
 
@@ -127,14 +127,14 @@ impl Workload for Fill {
     }
 }
 
-/// Reads codes at random.
+/// Reads random codes.
 pub struct Get {
     template: Template,
     codes: Vec<Code>,
 }
 
 impl Get {
-    /// Reads any of `codes`, of which there has to be one.
+    /// Reads random ones of `codes`, which must not be empty.
     pub fn new(codes: Vec<Code>) -> Self {
         let request = GetRegistrationCodeRequest {
             requestor_id: REQUESTOR.to_owned(),
@@ -169,7 +169,7 @@ impl Delete {
     /// The method.
     pub const METHOD: &str = "/passbridge.v1.RegistrationCodeService/DeleteRegistrationCode";
 
-    /// Deletes each once.
+    /// Deletes each code once.
     pub fn new() -> Self {
         let request = DeleteRegistrationCodeRequest {
             requestor_id: REQUESTOR.to_owned(),
@@ -179,19 +179,19 @@ impl Delete {
         Self(Template::new(framed(&request), &request.code))
     }
 
-    /// The request for one.
+    /// The request for one code.
     pub fn request(&self, code: &Code) -> Bytes {
         self.0.with(code)
     }
 }
 
-/// Calls the echo with messages as long as another workload's.
+/// Calls the echo with messages of the same sizes as another workload's.
 pub struct EchoWorkload {
     body: Bytes,
 }
 
 impl EchoWorkload {
-    /// A request and an answer of so many bytes.
+    /// A request and a response of these sizes in bytes.
     pub fn of_size(request: usize, response: usize) -> Self {
         let response_size = payload_size(response, |payload| EchoResponse { payload }.encoded_len());
         let message =
@@ -217,7 +217,7 @@ impl Workload for EchoWorkload {
     }
 }
 
-/// How much payload makes a message of `size` bytes.
+/// The payload size of a message of `size` bytes.
 fn payload_size(size: usize, encoded: impl Fn(Vec<u8>) -> usize) -> usize {
     (0..=size).rev().find(|payload| encoded(vec![0; *payload]) <= size).unwrap_or(0)
 }
@@ -239,28 +239,28 @@ fn create_request(ttl: Option<i64>) -> Result<CreateRegistrationCodeRequest> {
 
 /// Finds the code without decoding the rest, which would cost more than the call itself.
 pub fn code_of(message: &[u8]) -> Option<Code> {
-    // The fields come in the order of their numbers: the registration code is the first of the answer, and
-    // its code the second of it, behind the UUID.
+    // Fields are in the order of their numbers: the registration code is the first of the response, and its code is the
+    // second field, after the UUID.
     const UUID_LENGTH: usize = 36;
     let length_bytes = message.iter().skip(1).position(|byte| byte & 0x80 == 0)? + 1;
     let code = message.get(1 + length_bytes + 2 + UUID_LENGTH + 2..)?;
     code.first_chunk().copied()
 }
 
-/// Whether [`code_of`] reads what a decoder would.
+/// Verifies that [`code_of`] finds the same code as a decoder.
 pub fn check_code(message: &[u8]) -> Result<()> {
     let decoded = CreateRegistrationCodeResponse::decode(message)?.registration_code.unwrap_or_default().code;
     if code_of(message).is_some_and(|code| code == decoded.as_bytes()) {
         return Ok(());
     }
-    Err("the code is not where the benchmark looks for it in an answer".into())
+    Err("the response does not have the code at the expected position".into())
 }
 
 pub fn framed(message: &impl Message) -> Bytes {
-    let length = u32::try_from(message.encoded_len()).expect("a message of the benchmark is small");
+    let length = u32::try_from(message.encoded_len()).expect("messages of the benchmark are small");
     let mut frame = Vec::with_capacity(PREFIX + length as usize);
     frame.push(0);
     frame.extend_from_slice(&length.to_be_bytes());
-    message.encode(&mut frame).expect("a vector takes what it is given");
+    message.encode(&mut frame).expect("a vector has enough capacity");
     frame.into()
 }

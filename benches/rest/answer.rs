@@ -1,23 +1,23 @@
-//! An HTTP/1.1 answer, read as far as the benchmark has to.
+//! An HTTP/1.1 response, parsed as far as the benchmark requires.
 
 use crate::support::Result;
 
-/// What ends a head.
+/// The end of a head.
 const BLANK_LINE: &[u8] = b"\r\n\r\n";
 
-/// Where an answer's parts are.
+/// The outline of a response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Outline {
     /// The status.
     pub status: u16,
-    /// How many bytes the head has, with its blank line.
+    /// The length of the head in bytes, with its blank line.
     pub head: usize,
-    /// How many bytes the whole has.
+    /// The length of the whole response in bytes.
     pub whole: usize,
 }
 
 impl Outline {
-    /// The outline of what begins with an answer; none until its head is complete.
+    /// The outline of the response at the start of these bytes; `None` until its head is complete.
     pub fn of(received: &[u8]) -> Result<Option<Self>> {
         let Some(end) = received.windows(BLANK_LINE.len()).position(|part| part == BLANK_LINE) else {
             return Ok(None);
@@ -30,7 +30,7 @@ impl Outline {
                 let head = end + BLANK_LINE.len();
                 Ok(Some(Self { status, head, whole: head + length.parse::<usize>()? }))
             }
-            _ => Err(format!("the answer's head is not one that the benchmark reads:\n{head}").into()),
+            _ => Err(format!("the benchmark cannot parse the head of the response:\n{head}").into()),
         }
     }
 }

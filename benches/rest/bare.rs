@@ -1,5 +1,5 @@
-//! The yardstick: an axum router on hyper and tokio's default runtime, with no layers, which reads a request's body
-//! and answers what passbridge once answered.
+//! The reference: an axum router on hyper and tokio's default runtime, without layers, which reads the request's body and
+//! sends a recorded response of passbridge.
 
 use axum::{
     Router,
@@ -18,14 +18,14 @@ use crate::{
     workload::{CREATE, READ},
 };
 
-/// What it answers, each time the same.
+/// The responses, the same for every call.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Answers {
-    /// To a create.
+    /// The response to a create.
     pub created: Answer,
-    /// To a read.
+    /// The response to a read.
     pub read: Answer,
-    /// To a read in XML.
+    /// The response to a read in XML.
     pub read_xml: Answer,
 }
 
@@ -41,7 +41,7 @@ fn router(answers: Answers) -> Result<Router> {
     Ok(Router::new().route(CREATE, create).route(READ, read))
 }
 
-/// Serves until the process is killed. The address is told as passbridge tells its own.
+/// Serves until the process is killed. The address is printed in the format of passbridge.
 pub fn serve(answers: &str) -> Result<()> {
     let router = router(serde_json::from_str(answers)?)?;
     tokio::runtime::Runtime::new()?.block_on(async {
@@ -51,7 +51,7 @@ pub fn serve(answers: &str) -> Result<()> {
             let (stream, _) = listener.accept().await?;
             stream.set_nodelay(true)?;
             let service = TowerToHyperService::new(router.clone());
-            // Whoever calls over it learns of its end.
+            // Callers detect that the connection has ended.
             tokio::spawn(http1::Builder::new().serve_connection(TokioIo::new(stream), service));
         }
     })

@@ -1,5 +1,5 @@
-//! An HTTP/1.1 client that costs as little as it can, because it shares the processors with the server that it
-//! measures: requests that are bytes already, and no look at an answer beyond its status and its length.
+//! An HTTP/1.1 client with minimal cost, because it shares the CPUs with the measured server: requests are prepared bytes, and
+//! only the status and the length of responses are parsed.
 
 use std::{io, net::SocketAddr};
 
@@ -14,10 +14,10 @@ use crate::{
     support::{self, Result, tally::CallError},
 };
 
-/// Room for any answer, so that it is read in one go.
+/// A buffer for any response, so that one read suffices.
 const ROOM: usize = 16 * 1024;
 
-/// One connection, which is kept alive.
+/// One keep-alive connection.
 pub struct Client {
     stream: TcpStream,
     received: BytesMut,
@@ -29,7 +29,7 @@ impl support::load::Client for Client {
     type Method = u16;
 
     fn connections(in_flight: usize) -> usize {
-        // HTTP/1.1 takes one call at a time over each.
+        // HTTP/1.1 allows one call at a time per connection.
         in_flight
     }
 
@@ -43,7 +43,7 @@ impl support::load::Client for Client {
         Ok(connected)
     }
 
-    /// The answer is all of it, with its head.
+    /// Returns the whole response, with its head.
     async fn call(&mut self, request: Bytes) -> std::result::Result<Bytes, CallError> {
         let (outline, answer) = self.exchange(&request).await.map_err(CallError::Connection)?;
         if outline.status == self.status {
@@ -58,7 +58,7 @@ impl Client {
         self.stream.write_all(request).await?;
         let mut outline = None;
         loop {
-            // Takes the same memory again, since the last answer is not held any more.
+            // Reuses the memory, because the last response was dropped.
             self.received.reserve(ROOM);
             if self.stream.read_buf(&mut self.received).await? == 0 {
                 return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into());

@@ -1,18 +1,18 @@
-//! What passbridge's REST API costs beside a bare server that answers the same bytes, on this machine.
+//! The cost of passbridge's REST API compared with a bare server that sends the same bytes, on this machine.
 //!
 //! ```text
-//! cargo bench --bench rest              throughput, latency and CPU per call, beside the bare server
-//! cargo bench --bench rest -- --quick   only shows that it runs
+//! cargo bench --bench rest              throughput, latency and CPU per call, compared with the bare server
+//! cargo bench --bench rest -- --quick   only verifies that it runs
 //! ```
 //!
-//! Figures mean little on another machine; the ratios travel better. Nothing is asserted about time: the exit
-//! code tells only whether everything worked. Targets stand beside the figures.
+//! Absolute figures mean little on another machine; ratios are more comparable. No time is asserted: the exit code shows
+//! only whether everything worked. The targets are printed beside the figures.
 //!
-//! - [`throughput`] is the benchmark; [`support`] is what it has in common with other benchmarks.
-//! - This program again is the [`bare`] server, as a process of its own.
-//! - [`client`] drives the servers and finds the end of an [`answer`]; [`workload`] says with what.
-//! - What the bare server answers was [`recorded`] before.
-//! - [`token`] asks passbridge for the access token that calls carry.
+//! - [`throughput`] is the benchmark; other benchmarks share [`support`].
+//! - This program is also the [`bare`] server, in its own process.
+//! - [`client`] calls the servers and finds the end of an [`answer`]; [`workload`] defines the requests.
+//! - The bare server sends [`recorded`] responses.
+//! - [`token`] gets the access token of calls from passbridge.
 
 #![forbid(unsafe_code)]
 
@@ -33,7 +33,7 @@ use clap::{Parser, Subcommand};
 use support::{Setting, comparison, exit_code, process::Face, rounds};
 use throughput::Throughput;
 
-/// The face that is measured. All of the load comes from one address, which by default is not allowed so much.
+/// The measured face. The load comes from one address, which needs a higher limit than the default.
 const REST: Face<'static> = Face {
     name: "rest",
     environment: &[
@@ -43,7 +43,7 @@ const REST: Face<'static> = Face {
     configuration: None,
 };
 
-/// Measures passbridge's REST API beside a bare server that answers the same bytes.
+/// Measures passbridge's REST API and compares it with a bare server that sends the same bytes.
 #[derive(Debug, Parser)]
 #[command(name = "cargo bench --bench rest --", args_conflicts_with_subcommands = true)]
 struct Arguments {
@@ -53,17 +53,17 @@ struct Arguments {
     setting: Setting,
     #[command(flatten)]
     options: rounds::RoundsOptions,
-    /// Cargo says it to every benchmark.
+    /// Cargo passes this to every benchmark.
     #[arg(long, global = true, hide = true)]
     bench: bool,
 }
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// The bare server itself.
+    /// The bare server.
     #[command(hide = true)]
     Bare {
-        /// What it answers.
+        /// The responses.
         answers: String,
     },
 }

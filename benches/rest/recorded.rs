@@ -1,4 +1,4 @@
-//! An answer of passbridge's, which the yardstick gives in its place.
+//! A recorded response of passbridge, which the reference sends.
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
@@ -9,7 +9,7 @@ use crate::{
     support::Result,
 };
 
-/// An answer that was received.
+/// A received response.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Answer {
     status: u16,
@@ -18,9 +18,9 @@ pub struct Answer {
 }
 
 impl Answer {
-    /// Reads one, without the headers that hyper writes by itself.
+    /// Parses a response, without the headers that hyper adds itself.
     pub fn of(received: &[u8]) -> Result<Self> {
-        let Outline { status, head, .. } = Outline::of(received)?.ok_or("the answer is not complete")?;
+        let Outline { status, head, .. } = Outline::of(received)?.ok_or("the response is incomplete")?;
         let (head, body) = received.split_at(head);
         let by_hyper = |name: &str| ["content-length", "date"].contains(&name);
         let headers = headers(std::str::from_utf8(head)?).filter(|(name, _)| !by_hyper(name));
@@ -31,7 +31,7 @@ impl Answer {
         })
     }
 
-    /// The answer as a server gives it again and again.
+    /// The response for the server to send repeatedly.
     pub fn prepare(self) -> Result<(StatusCode, HeaderMap, Bytes)> {
         let header = |(name, value): (String, String)| -> Result<_> {
             Ok((HeaderName::try_from(name)?, HeaderValue::try_from(value)?))

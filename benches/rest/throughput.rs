@@ -1,4 +1,4 @@
-//! Calls a second, latency and processor time for each, beside a bare server whose answers are passbridge's.
+//! Calls per second, latency and CPU time per call, compared with a bare server that sends passbridge's responses.
 
 use std::{path::Path, sync::Arc};
 
@@ -18,29 +18,29 @@ use crate::{
     workload::{Common, Create, REQUESTOR, Read, check_code},
 };
 
-/// How many codes are the newest: those of half an hour, which is how long one lives, at 55 creates a second.
+/// The number of recent codes: those of half an hour, the default TTL, at 55 creates per second.
 const NEWEST: usize = 100_000;
 
-/// What is called.
+/// The measured call.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum RestCall {
     /// A durable create.
     Create,
-    /// A read of one of the codes that were created last: a viewer types a code that the TV has just shown.
+    /// A read of a recent code, because a viewer types a code that the TV has just shown.
     Read,
     /// A read of any code in the store.
     ReadAny,
-    /// As `Read`, in XML.
+    /// Like `Read`, in XML.
     ReadXml,
 }
 
-/// The servers, and what they are called with.
+/// The servers and the workloads.
 pub struct Throughput {
     passbridge: Server,
     bare: Server,
     common: Common,
     create: Arc<Create>,
-    /// The bare server's answers hold always the same code, which is not to be read.
+    /// Creates at the bare server, whose responses always have the same code, which must not be read.
     create_bare: Arc<Create>,
     sizes: [(usize, usize); 3],
 }
@@ -48,7 +48,7 @@ pub struct Throughput {
 impl Comparison for Throughput {
     type Call = RestCall;
 
-    const YARDSTICK: &'static str = "bare";
+    const REFERENCE: &'static str = "bare";
 
     const CASES: &'static [Case<RestCall>] = &[
         case(RestCall::Create, Target::AtMost(3.0)),
@@ -70,7 +70,7 @@ impl Comparison for Throughput {
             [RestCall::Read, RestCall::ReadXml].map(|call| reading(&common, call, &create));
         let answers =
             [created, load::once(passbridge.address, &read)?, load::once(passbridge.address, &read_xml)?];
-        let bare = Server::yardstick(&REST, &["bare", &serde_json::to_string(&answers_of(&answers)?)?])?;
+        let bare = Server::reference(&REST, &["bare", &serde_json::to_string(&answers_of(&answers)?)?])?;
         let create_bare = Create::new(&common);
         let of_bare = [
             load::once(bare.address, &create_bare)?,
@@ -78,7 +78,7 @@ impl Comparison for Throughput {
             load::once(bare.address, &read_xml)?,
         ];
         if of_bare.iter().map(|answer| answer.len()).ne(answers.iter().map(|answer| answer.len())) {
-            return Err("the bare server's answers do not have the sizes of passbridge's".into());
+            return Err("the bare server's responses do not have the sizes of passbridge's".into());
         }
         let requests = [create.request_size(), read.request_size(), read_xml.request_size()];
         let sizes = std::array::from_fn(|index| (requests[index], answers[index].len()));
@@ -86,16 +86,16 @@ impl Comparison for Throughput {
         Ok(Self { passbridge, bare, common, create, create_bare, sizes })
     }
 
-    fn warm_up(&self, course: MeasurementPlan) -> Result<()> {
-        self.passbridge(RestCall::Create, course).map(drop)
+    fn warm_up(&self, plan: MeasurementPlan) -> Result<()> {
+        self.passbridge(RestCall::Create, plan).map(drop)
     }
 
-    fn passbridge(&self, call: RestCall, course: MeasurementPlan) -> Result<Measurement> {
-        self.measure(&self.passbridge, &self.create, call, course)
+    fn passbridge(&self, call: RestCall, plan: MeasurementPlan) -> Result<Measurement> {
+        self.measure(&self.passbridge, &self.create, call, plan)
     }
 
-    fn yardstick(&self, call: RestCall, course: MeasurementPlan) -> Result<Measurement> {
-        self.measure(&self.bare, &self.create_bare, call, course)
+    fn reference(&self, call: RestCall, plan: MeasurementPlan) -> Result<Measurement> {
+        self.measure(&self.bare, &self.create_bare, call, plan)
     }
 
     fn describe(&self) -> String {
@@ -118,23 +118,23 @@ impl Throughput {
         server: &Server,
         create: &Arc<Create>,
         call: RestCall,
-        course: MeasurementPlan,
+        plan: MeasurementPlan,
     ) -> Result<Measurement> {
         match call {
-            RestCall::Create => measure(server, create, course),
+            RestCall::Create => measure(server, create, plan),
             RestCall::Read | RestCall::ReadAny | RestCall::ReadXml => {
-                measure(server, &Arc::new(reading(&self.common, call, &self.create)), course)
+                measure(server, &Arc::new(reading(&self.common, call, &self.create)), plan)
             }
         }
     }
 }
 
-/// Only the processor time has a target: its ratio varies less between sittings than the rate's.
+/// Only CPU time has a target, because its ratio varies less between runs than that of the rate.
 const fn case(call: RestCall, cpu: Target) -> Case<RestCall> {
     Case { call, in_flight: 64, throughput: Target::None, p99: Target::None, cpu }
 }
 
-/// Reads of what was created.
+/// Reads of created codes.
 fn reading(common: &Common, call: RestCall, create: &Create) -> Read {
     let extension = if call == RestCall::ReadXml { ".xml" } else { ".json" };
     let mut codes = create.codes();

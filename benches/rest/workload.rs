@@ -1,4 +1,4 @@
-//! What is called, and with which requests, each made of bytes that are prepared once.
+//! The workloads and their requests, each prepared once as bytes.
 
 use std::{
     net::SocketAddr,
@@ -20,19 +20,19 @@ use crate::{
     },
 };
 
-/// The path of a create, as axum writes it.
+/// The path of a create, in axum's syntax.
 pub const CREATE: &str = "/reggie/v1/{requestor}/regcode.json";
 
 /// The path of a read.
 pub const READ: &str = "/reggie/v1/{requestor}/regcode/{code}";
 
-/// Who asks for codes.
+/// The requestor.
 pub const REQUESTOR: &str = "REF";
 
-/// How long a code lives, in seconds: as long as a client may ask for, and longer than the benchmark takes.
+/// The TTL of codes in seconds: the maximum, which is longer than the benchmark.
 const TTL: u32 = 1800;
 
-/// What every request carries.
+/// The headers of every request.
 pub struct Common {
     device: Device,
     headers: String,
@@ -64,7 +64,7 @@ impl Common {
     }
 }
 
-/// Makes codes, each for another device, and keeps them.
+/// Creates codes, each for another device, and keeps them.
 pub struct Create {
     template: Template,
     next_device: AtomicU64,
@@ -72,18 +72,18 @@ pub struct Create {
 }
 
 impl Create {
-    /// Codes of the requestor.
+    /// Creates codes of the requestor.
     pub fn new(common: &Common) -> Self {
         let template = Template::new(common.create(), DEVICE_ID);
         Self { template, next_device: AtomicU64::new(0), codes: Codes::default() }
     }
 
-    /// The codes that were made until now.
+    /// The codes created so far.
     pub fn codes(&self) -> Vec<Code> {
         self.codes.until_now()
     }
 
-    /// How many there are.
+    /// The number of codes.
     pub fn code_count(&self) -> usize {
         self.codes.count()
     }
@@ -112,14 +112,14 @@ impl Workload for Create {
     }
 }
 
-/// Reads codes at random.
+/// Reads random codes.
 pub struct Read {
     template: Template,
     codes: Vec<Code>,
 }
 
 impl Read {
-    /// Reads any of `codes`, of which there has to be one, in the format that the path's extension names.
+    /// Reads random ones of `codes`, which must not be empty, in the format of the extension.
     pub fn new(common: &Common, extension: &str, codes: Vec<Code>) -> Self {
         let mark = "#".repeat(CODE_LENGTH);
         Self { template: Template::new(common.read(&mark, extension), &mark), codes }
@@ -143,21 +143,21 @@ impl Workload for Read {
     }
 }
 
-/// Finds the code without reading the rest, which would cost more than the call itself.
+/// Finds the code without parsing the rest, which would cost more than the call itself.
 fn code_of(answer: &[u8]) -> Option<Code> {
-    // The record begins with its id and its code.
+    // The record starts with its id and its code.
     const UUID_LENGTH: usize = 36;
     let record = &answer[Outline::of(answer).ok()??.head..];
     let code = record.get(r#"{"id":""#.len() + UUID_LENGTH + r#"","code":""#.len()..)?;
     code.first_chunk().copied()
 }
 
-/// Whether [`code_of`] reads what a JSON reader would.
+/// Verifies that [`code_of`] finds the same code as a JSON parser.
 pub fn check_code(answer: &[u8]) -> Result<()> {
     let head = Outline::of(answer)?.ok_or("the answer is not complete")?.head;
     let record: Value = serde_json::from_slice(&answer[head..])?;
     if code_of(answer).is_some_and(|code| record["code"].as_str().map(str::as_bytes) == Some(&code)) {
         return Ok(());
     }
-    Err("the code is not where the benchmark looks for it in an answer".into())
+    Err("the response does not have the code at the expected position".into())
 }

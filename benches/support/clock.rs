@@ -1,14 +1,14 @@
-//! The machine's clock. Measurements are of what really takes so long, so nothing else in the project reads it.
+//! The machine's clock. Only benchmarks read it, because they measure real time.
 
 use std::time::{Duration, Instant};
 
-/// This instant.
+/// The current time.
 #[expect(clippy::disallowed_methods, reason = "a benchmark measures real time")]
 pub fn now() -> Instant {
     Instant::now()
 }
 
-/// How long ago `start` was.
+/// The time since `start`.
 pub fn since(start: Instant) -> Duration {
     now().saturating_duration_since(start)
 }

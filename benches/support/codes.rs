@@ -1,30 +1,30 @@
-//! Codes that were handed out, to be read again.
+//! Created codes, to be read later.
 
 use std::sync::{Mutex, PoisonError};
 
-/// Long enough for ten million live codes: a code of the default length could be guessed among so many, and the server
+/// The code length for ten million live codes: codes of the default length could be guessed among so many, so the server
 /// would not start.
 pub const CODE_LENGTH: usize = 8;
 
-/// A code that was handed out.
+/// A created code.
 pub type Code = [u8; CODE_LENGTH];
 
-/// All of them.
+/// All created codes.
 #[derive(Debug, Default)]
 pub struct Codes(Mutex<Vec<Code>>);
 
 impl Codes {
-    /// Adds one.
+    /// Adds a code.
     pub fn add(&self, code: Code) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).push(code);
     }
 
-    /// How many were added until now.
+    /// The number of codes added so far.
     pub fn count(&self) -> usize {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).len()
     }
 
-    /// Those that were added until now.
+    /// The codes added so far.
     pub fn until_now(&self) -> Vec<Code> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }

@@ -1,4 +1,4 @@
-//! Calls a second, latency and processor time for each, beside a yardstick whose answers have the same sizes.
+//! Calls per second, latency and CPU time per call, compared with a reference with responses of the same sizes.
 
 use std::{fmt::Debug, path::Path};
 
@@ -10,63 +10,63 @@ use super::{
     rounds::{Rounds, RoundsOptions},
 };
 
-/// A row of measurements, and where its figures should be, as ratios to the yardstick's.
+/// A measured case, with targets for its ratios to the reference.
 pub struct Case<C> {
-    /// What is called.
+    /// The measured call.
     pub call: C,
-    /// How many calls are in flight.
+    /// The number of calls in flight.
     pub in_flight: usize,
-    /// Calls a second.
+    /// Calls per second.
     pub throughput: Target,
-    /// What one call in a hundred takes longer than.
+    /// The p99 latency.
     pub p99: Target,
-    /// Processor time of the server for each call.
+    /// CPU time of the server per call.
     pub cpu: Target,
 }
 
-/// A call that is another with something more, and where its figures should be as ratios to the other's.
+/// A call that extends another one, with targets for its ratios to the other.
 #[allow(dead_code, reason = "not every benchmark has one")]
 pub struct Variant<C> {
     /// The call.
     pub call: C,
-    /// The other.
+    /// The other call.
     pub of: C,
-    /// Calls a second.
+    /// Calls per second.
     pub throughput: Target,
-    /// Processor time of the server for each call.
+    /// CPU time of the server per call.
     pub cpu: Target,
 }
 
-/// What is measured beside what.
+/// A comparison of passbridge with a reference.
 pub trait Comparison: Sized {
-    /// What can be called.
+    /// The calls.
     type Call: Copy + Debug + PartialEq + 'static;
 
-    /// What passbridge is measured beside, in a word.
-    const YARDSTICK: &'static str;
+    /// A short name of the reference.
+    const REFERENCE: &'static str;
 
-    /// What is measured.
+    /// The measured cases.
     const CASES: &'static [Case<Self::Call>];
 
-    /// Which of the calls are also measured by another of them, wherever both are made with as many in flight.
+    /// Calls that are also compared with another call at the same number of calls in flight.
     const VARIANTS: &'static [Variant<Self::Call>] = &[];
 
     /// Starts the servers.
     fn start(setting: &Setting, data: &Path) -> Result<Self>;
 
-    /// Calls passbridge with what costs it the most, before anything is measured.
-    fn warm_up(&self, course: MeasurementPlan) -> Result<()>;
+    /// Calls passbridge with the most expensive call before measurements.
+    fn warm_up(&self, plan: MeasurementPlan) -> Result<()>;
 
     /// Measures passbridge.
-    fn passbridge(&self, call: Self::Call, course: MeasurementPlan) -> Result<Measurement>;
+    fn passbridge(&self, call: Self::Call, plan: MeasurementPlan) -> Result<Measurement>;
 
-    /// Measures the yardstick.
-    fn yardstick(&self, call: Self::Call, course: MeasurementPlan) -> Result<Measurement>;
+    /// Measures the reference.
+    fn reference(&self, call: Self::Call, plan: MeasurementPlan) -> Result<Measurement>;
 
-    /// How large what was sent is, and what else has to be known of the figures.
+    /// Describes the message sizes and other conditions of the figures.
     fn describe(&self) -> String;
 
-    /// Ends the servers.
+    /// Stops the servers.
     fn end(self) -> Result<()>;
 }
 
@@ -76,15 +76,15 @@ pub fn run<C: Comparison>(setting: &Setting, options: &RoundsOptions) -> Result<
     print!("{}", machine::describe(data.path(), if setting.quick { 20 } else { 400 })?);
     let comparison = C::start(setting, data.path())?;
     let rounds = Rounds::new(setting, options);
-    // Connections, caches and allocators fill, and the User-Agent patterns are built.
-    comparison.warm_up(MeasurementPlan { duration: rounds.duration / 2, ..rounds.course(64) })?;
+    // Fills connections, caches and allocators, and builds the User-Agent patterns.
+    comparison.warm_up(MeasurementPlan { duration: rounds.duration / 2, ..rounds.plan(64) })?;
     let results = rounds.measure(&comparison, C::CASES)?;
     print!("{}\n{}", comparison.describe(), table::<C>(&results));
     comparison.end()
 }
 
 fn table<C: Comparison>(results: &[Vec<Pair>]) -> String {
-    let columns = ["call", "figure", "passbridge", C::YARDSTICK, "ratio, median (range)", "target"];
+    let columns = ["call", "figure", "passbridge", C::REFERENCE, "ratio, median (range)", "target"];
     let mut table = Table::new(&columns);
     for (case, pairs) in C::CASES.iter().zip(results) {
         let call = format!("{:?}, {} in flight", case.call, case.in_flight);
@@ -94,7 +94,7 @@ fn table<C: Comparison>(results: &[Vec<Pair>]) -> String {
                 call.clone(),
                 figure.to_owned(),
                 format!("{:.digits$}", median(pairs.iter().map(|pair| of(&pair.passbridge)))),
-                format!("{:.digits$}", median(pairs.iter().map(|pair| of(&pair.yardstick)))),
+                format!("{:.digits$}", median(pairs.iter().map(|pair| of(&pair.reference)))),
                 spread(ratios(), ""),
                 target.judge(median(ratios())),
             ]);
@@ -112,7 +112,7 @@ fn table<C: Comparison>(results: &[Vec<Pair>]) -> String {
     table.into_text()
 }
 
-/// A variant's figures as ratios to those of the other call of the same round.
+/// Adds rows with a variant's ratios to the other call in the same round.
 fn variant_rows<C: Comparison>(
     table: &mut Table,
     variant: &Variant<C::Call>,

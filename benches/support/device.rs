@@ -1,4 +1,4 @@
-//! The device of the source documents, as the tests have it: a Fire TV that says little about itself.
+//! The device of the source documents, as in the tests: a Fire TV with little device information.
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde_json::Value;
@@ -7,7 +7,7 @@ use super::Result;
 
 const SAMPLE: &str = include_str!("../../tests/golden/device_info/fire_tv_sample_derived.json");
 
-/// A device id, for each call's own to be written over. It is as long as the last group of a UUID, where it stands too.
+/// A placeholder for the device id of each call. It is as long as the last group of a UUID, in which it is also used.
 pub const DEVICE_ID: &str = "ZGV2aWQtMDAz";
 
 /// The id of the device with this number, as long as [`DEVICE_ID`].
@@ -19,22 +19,22 @@ pub fn device_id(number: u64) -> String {
 pub struct Device(Value);
 
 impl Device {
-    /// Reads it.
+    /// Reads the sample.
     pub fn sample() -> Result<Self> {
         Ok(Self(serde_json::from_str(SAMPLE)?))
     }
 
-    /// What it says of itself, in the form of the header `X-Device-Info`.
+    /// The device information, in the format of the header `X-Device-Info`.
     pub fn x_device_info(&self) -> String {
         STANDARD.encode(self.0["device_info"].to_string())
     }
 
-    /// Another of its properties.
+    /// Another property.
     pub fn property(&self, key: &str) -> &Value {
         &self.0[key]
     }
 
-    /// Its User-Agent.
+    /// The User-Agent.
     pub fn user_agent(&self) -> &str {
         self.property("user_agent").as_str().unwrap_or_default()
     }

@@ -1,4 +1,4 @@
-//! The file system that the data folder is on.
+//! The file system of the data folder.
 
 use std::{
     fs::{self, File},
@@ -11,14 +11,13 @@ use tempfile::TempDir;
 
 use super::{Result, clock};
 
-/// A folder that goes when it is dropped, on the file system that the project is on: a temporary one is often
-/// in memory, where a sync costs nothing.
+/// A folder that is deleted on drop, on the file system of the project, because temporary folders are often in memory, where a
+/// sync costs nothing.
 pub fn data_folder() -> Result<TempDir> {
     Ok(tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR"))?)
 }
 
-/// How long a file takes to be on disk after 4 KiB were appended to it, in microseconds. No durable write is
-/// faster.
+/// The time to append 4 KiB to a file and sync it, in microseconds. No durable write is faster.
 pub fn sync_time(folder: &Path, times: usize) -> Result<Histogram<u64>> {
     let path = folder.join("sync-time");
     let mut file = File::create(&path)?;

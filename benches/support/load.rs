@@ -1,4 +1,4 @@
-//! Load in a closed loop: so many calls in flight, each followed by the next as soon as it is answered.
+//! Load in a closed loop: a fixed number of calls in flight, each followed by the next one as soon as it is answered.
 
 use std::{
     net::SocketAddr,
@@ -14,67 +14,67 @@ use super::{
     tally::{CallError, Tally},
 };
 
-/// One connection, or a share in one, that makes a call at a time.
+/// A connection, or a share of one, that makes one call at a time.
 pub trait Client: Sized + Send + 'static {
-    /// What a connection is opened for.
+    /// The target of a connection, such as a method.
     type Method: ?Sized;
 
-    /// Over how many connections so many calls in flight go.
+    /// The number of connections for this many calls in flight.
     fn connections(in_flight: usize) -> usize;
 
-    /// Opens a connection, and gives as many clients as calls shall be in flight over it.
+    /// Opens a connection and returns one client per call in flight over it.
     fn connect(
         address: SocketAddr,
         method: &Self::Method,
         clients: usize,
     ) -> impl Future<Output = Result<Vec<Self>>>;
 
-    /// Makes a call, and gives the answer.
+    /// Makes a call and returns the response.
     fn call(&mut self, request: Bytes) -> impl Future<Output = std::result::Result<Bytes, CallError>> + Send;
 }
 
-/// What is called, and with which requests.
+/// A source of requests.
 pub trait Workload: Send + Sync + 'static {
-    /// What calls it.
+    /// The client.
     type Client: Client;
 
     /// The method.
     fn method(&self) -> &<Self::Client as Client>::Method;
 
-    /// The next request; none when there has been enough.
+    /// The next request; `None` at the end.
     fn request(&self) -> Option<Bytes>;
 
-    /// Looks at an answer.
+    /// Inspects a response.
     fn answered(&self, _answer: &[u8]) {}
 
-    /// How many bytes a request has.
+    /// The size of a request in bytes.
     fn request_size(&self) -> usize;
 }
 
-/// How much load, and for how long.
+/// The amount and duration of a load.
 #[derive(Debug, Clone, Copy)]
 pub struct Plan {
-    /// How many calls are in flight.
+    /// The number of calls in flight.
     pub in_flight: usize,
-    /// On how many threads they are made.
+    /// The number of client threads.
     pub threads: usize,
-    /// When calls begin to count.
+    /// The time from which calls count.
     pub from: Instant,
-    /// When the last ones are made.
+    /// The time of the last calls.
     pub until: Instant,
 }
 
 /// Makes one call.
 pub fn once<W: Workload>(address: SocketAddr, workload: &W) -> Result<Bytes> {
-    let request = workload.request().ok_or("the workload has no request")?;
+    let request = workload.request().ok_or("the workload has no more requests")?;
     Builder::new_current_thread().enable_all().build()?.block_on(async {
         let mut clients = W::Client::connect(address, workload.method(), 1).await?;
-        let client = clients.first_mut().ok_or("there is no client")?;
+        let client = clients.first_mut().ok_or("no client was opened")?;
         Ok(client.call(request).await?)
     })
 }
 
-/// Makes calls as planned, or until the workload has no more.
+/// Makes calls as planned, or until the workload ends.
 pub fn run<W: Workload>(address: SocketAddr, workload: &Arc<W>, plan: Plan) -> Result<Tally> {
     let connections = W::Client::connections(plan.in_flight);
     let threads = plan.threads.clamp(1, connections);
@@ -96,7 +96,7 @@ pub fn run<W: Workload>(address: SocketAddr, workload: &Arc<W>, plan: Plan) -> R
     })
 }
 
-/// Opens a connection for each of `clients`, which say how many there are for it.
+/// Opens a connection for each number in `clients`, with this many clients.
 fn run_thread<W: Workload>(
     address: SocketAddr,
     workload: &Arc<W>,

@@ -1,4 +1,4 @@
-//! A load, and what the server spent on it.
+//! A load and its cost at the server.
 
 use std::{sync::Arc, time::Duration};
 
@@ -9,35 +9,35 @@ use super::{
     process::Server,
 };
 
-/// How a measurement goes.
+/// The plan of a measurement.
 #[derive(Debug, Clone, Copy)]
 pub struct MeasurementPlan {
-    /// How many calls are in flight.
+    /// The number of calls in flight.
     pub in_flight: usize,
-    /// On how many threads they are made.
+    /// The number of client threads.
     pub threads: usize,
-    /// How long calls are made before they count.
+    /// The duration of the warm-up.
     pub warm_up: Duration,
-    /// How long they count.
+    /// The duration of the measurement.
     pub duration: Duration,
 }
 
 /// One server under one load.
 #[derive(Debug, Clone, Copy)]
 pub struct Measurement {
-    /// Calls a second.
+    /// Calls per second.
     pub throughput: f64,
-    /// The median, in milliseconds.
+    /// The median latency, in milliseconds.
     pub p50: f64,
-    /// What one call in a hundred takes longer than, in milliseconds.
+    /// The p99 latency, in milliseconds.
     pub p99: f64,
-    /// The longest, in milliseconds.
+    /// The maximum latency, in milliseconds.
     pub max: f64,
-    /// Processor seconds of the server for 1000 calls, with what it does after the last one.
+    /// CPU seconds of the server per 1000 calls, including work after the last call.
     pub server_cpu: f64,
-    /// The same of the load generator.
+    /// CPU seconds of the load generator per 1000 calls.
     pub client_cpu: f64,
-    /// How many cores were busy with something else meanwhile, the kernel's own threads included.
+    /// The number of cores that were busy with other work, including kernel threads.
     pub other_cores: f64,
 }
 
@@ -45,22 +45,21 @@ pub struct Measurement {
 pub fn measure<W: Workload>(
     server: &Server,
     workload: &Arc<W>,
-    course: MeasurementPlan,
+    plan: MeasurementPlan,
 ) -> Result<Measurement> {
     let start = clock::now();
     let before = Spent::until_now(server)?;
-    let from = clock::now() + course.warm_up;
-    let plan =
-        Plan { in_flight: course.in_flight, threads: course.threads, from, until: from + course.duration };
+    let from = clock::now() + plan.warm_up;
+    let plan = Plan { in_flight: plan.in_flight, threads: plan.threads, from, until: from + plan.duration };
     let tally = load::run(server.address, workload, plan)?.complete()?;
     server.settle()?;
     let after = Spent::until_now(server)?;
-    // The warm-up is in both, so that work which the server puts off is nobody else's.
+    // Both include the warm-up, so that deferred work of the server is counted.
     let [server_cpu, client_cpu, machine_cpu] = after.since(before);
     let per_thousand = |seconds: f64| seconds * 1e3 / tally.answered as f64;
     let milliseconds = |microseconds: u64| microseconds as f64 / 1e3;
     Ok(Measurement {
-        throughput: tally.latency.len() as f64 / course.duration.as_secs_f64(),
+        throughput: tally.latency.len() as f64 / plan.duration.as_secs_f64(),
         p50: milliseconds(tally.latency.value_at_quantile(0.5)),
         p99: milliseconds(tally.latency.value_at_quantile(0.99)),
         max: milliseconds(tally.latency.max()),

@@ -1,13 +1,12 @@
-//! What every benchmark needs: servers beside each other, each a process of its own, a load, and figures.
+//! Shared parts of the benchmarks: servers, each in its own process, a load, and figures.
 //!
-//! - [`comparison`] puts passbridge beside a yardstick and prints both; [`rounds`] measures them in turn, each a
-//!   [`pair`], and [`patience`] keeps what else the machine does out of it.
-//! - [`process`] starts the servers, and [`cpu`] knows what they and everything else spend.
-//! - [`load`] calls a server in a closed loop and keeps a [`tally`]; [`measurement`] puts it together with what the
-//!   server spent on it.
-//! - [`device`], [`codes`] and [`template`] are what requests are made of.
-//! - [`clock`] is what they all measure by.
-//! - [`report`] and [`machine`] print; [`disk`] knows the file system that the data folder is on.
+//! - [`comparison`] compares passbridge with a reference; [`rounds`] measures both in alternation, each time a [`pair`], and
+//!   [`patience`] waits until the machine is quiet.
+//! - [`process`] starts the servers, and [`cpu`] measures their CPU time and that of everything else.
+//! - [`load`] calls a server in a closed loop and keeps a [`tally`]; [`measurement`] combines it with the server's CPU time.
+//! - [`device`], [`codes`] and [`template`] are the parts of requests.
+//! - [`clock`] is the clock of all measurements.
+//! - [`report`] and [`machine`] print; [`disk`] is about the file system of the data folder.
 
 pub mod clock;
 pub mod codes;
@@ -30,28 +29,28 @@ use std::{error::Error, path::PathBuf, process::ExitCode};
 
 use clap::Args;
 
-/// Why a benchmark could not be run.
+/// The error of a benchmark that could not run.
 pub type Failure = Box<dyn Error + Send + Sync>;
 
-/// What a benchmark, or a part of one, comes to.
+/// The result of a benchmark or a part of one.
 pub type Result<T> = std::result::Result<T, Failure>;
 
-/// What every benchmark wants to know.
+/// The options of every benchmark.
 #[derive(Debug, Args)]
 pub struct Setting {
-    /// As little as shows that the benchmark works. The figures mean nothing.
+    /// Only verify that the benchmark works. The figures mean nothing.
     #[arg(long, global = true)]
     pub quick: bool,
-    /// The passbridge to measure. Cargo builds the default one with the features that the tests ask of its
-    /// dependencies; give the one that you ship, to be sure.
+    /// The passbridge program to measure. Cargo builds the default one with the dependency features of the tests; specify the
+    /// released program for exact figures.
     #[arg(long, global = true, value_name = "FILE", default_value = env!("CARGO_BIN_EXE_passbridge"))]
     pub server: PathBuf,
-    /// How many threads make the load.
+    /// The number of client threads.
     #[arg(long, global = true, value_name = "NUMBER", default_value_t = 1)]
     pub client_threads: usize,
 }
 
-/// How a benchmark's process ends. Nothing but a failure to run it is one.
+/// The exit code of a benchmark. Only a failure to run it is a failure.
 pub fn exit_code(outcome: Result<()>) -> ExitCode {
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

@@ -1,4 +1,4 @@
-//! Passbridge and its yardstick under the same load, one after the other.
+//! passbridge and its reference under the same load, one after the other.
 
 use super::{
     Result,
@@ -6,52 +6,52 @@ use super::{
     measurement::{Measurement, MeasurementPlan},
 };
 
-/// Both under the same load.
+/// Measurements of both under the same load.
 pub struct Pair {
-    /// What is measured.
+    /// The measurement of passbridge.
     pub passbridge: Measurement,
-    /// What it is measured beside.
-    pub yardstick: Measurement,
+    /// The measurement of the reference.
+    pub reference: Measurement,
 }
 
 impl Pair {
-    /// The yardstick goes first in every other round, so that neither gains by a machine that slows down.
+    /// The reference goes first in every other round, so that a machine that becomes slower favors neither.
     pub fn measure<C: Comparison>(
         comparison: &C,
         call: C::Call,
-        course: MeasurementPlan,
-        yardstick_first: bool,
+        plan: MeasurementPlan,
+        reference_first: bool,
     ) -> Result<Self> {
-        if yardstick_first {
-            let yardstick = comparison.yardstick(call, course)?;
-            return Ok(Self { passbridge: comparison.passbridge(call, course)?, yardstick });
+        if reference_first {
+            let reference = comparison.reference(call, plan)?;
+            return Ok(Self { passbridge: comparison.passbridge(call, plan)?, reference });
         }
-        let passbridge = comparison.passbridge(call, course)?;
-        Ok(Self { passbridge, yardstick: comparison.yardstick(call, course)? })
+        let passbridge = comparison.passbridge(call, plan)?;
+        Ok(Self { passbridge, reference: comparison.reference(call, plan)? })
     }
 
-    /// Passbridge's figure, in the yardstick's.
+    /// The ratio of passbridge's figure to the reference's.
     pub fn ratio(&self, of: impl Fn(&Measurement) -> f64) -> f64 {
-        of(&self.passbridge) / of(&self.yardstick)
+        of(&self.passbridge) / of(&self.reference)
     }
 
-    /// A line about it.
-    pub fn summary(&self, yardstick_name: &str) -> String {
-        let Self { passbridge, yardstick } = self;
+    /// A one-line summary.
+    pub fn summary(&self, reference_name: &str) -> String {
+        let Self { passbridge, reference } = self;
         format!(
-            "{:.0}/s, {yardstick_name} {:.0}/s, ratio {:.2}, of server CPU per call {:.2}; \
+            "{:.0}/s, {reference_name} {:.0}/s, ratio {:.2}, of server CPU per call {:.2}; \
              cores busy with something else {:.2} and {:.2}",
             passbridge.throughput,
-            yardstick.throughput,
+            reference.throughput,
             self.ratio(|measurement| measurement.throughput),
             self.ratio(|measurement| measurement.server_cpu),
             passbridge.other_cores,
-            yardstick.other_cores
+            reference.other_cores
         )
     }
 
-    /// How many cores were busy with something else during either.
+    /// The number of cores that were busy with other work during either measurement.
     pub fn other_cores(&self) -> f64 {
-        self.passbridge.other_cores.max(self.yardstick.other_cores)
+        self.passbridge.other_cores.max(self.reference.other_cores)
     }
 }

@@ -1,23 +1,23 @@
-//! Time that may be spent on waiting until nothing else keeps the machine busy.
+//! A limited time to wait until the machine is quiet.
 
 use std::time::Duration;
 
 use super::{Result, cpu};
 
-/// How many cores may be busy with something else: the kernel's own threads write to the disk and make a tenth.
+/// The number of cores that may be busy with other work. Kernel threads that write to the disk take a tenth.
 pub const DISTURBED: f64 = 0.25;
 
-/// The time that is left for it.
+/// The remaining time.
 pub struct Patience(pub Duration);
 
 impl Patience {
-    /// Takes `time`, if there is as much.
+    /// Spends `time`, if this much remains.
     pub fn spend(&mut self, time: Duration) -> Option<()> {
         self.0 = self.0.checked_sub(time)?;
         Some(())
     }
 
-    /// Waits until the machine is quiet, or no time is left.
+    /// Waits until the machine is quiet, or no time remains.
     pub fn wait_until_quiet(&mut self) -> Result<()> {
         const GLANCE: Duration = Duration::from_secs(1);
         loop {

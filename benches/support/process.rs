@@ -1,4 +1,4 @@
-//! The servers that are measured, each a process of its own.
+//! The measured servers, each in its own process.
 
 use std::{
     env,
@@ -14,41 +14,40 @@ use serde_json::Value;
 
 use super::{Result, clock, codes::CODE_LENGTH, cpu};
 
-/// Codes for a whole run, where the face does not say how many.
+/// The limit of live codes, enough for a whole run, unless the face sets another one.
 const MAX_LIVE_CODES: &str = "4500000";
 
-/// How long a server may take until it is ready, or has ended.
+/// The maximum time of a server's start and stop.
 const PATIENCE: Duration = Duration::from_secs(120);
 
-/// One of passbridge's two APIs.
+/// One of passbridge's faces.
 #[derive(Debug)]
 pub struct Face<'a> {
-    /// What the log calls its address.
+    /// The field name of its address in the log.
     pub name: &'static str,
-    /// What has to be configured so that it can be measured.
+    /// The environment variables for measurements.
     pub environment: &'a [(&'a str, &'a str)],
-    /// A file with what variables cannot say.
+    /// A configuration file for what environment variables cannot express.
     pub configuration: Option<&'a Path>,
 }
 
-/// A server that runs. It is killed when this is dropped.
+/// A running server. It is killed when this is dropped.
 pub struct Server {
     child: Child,
     started: Instant,
-    /// Where it serves what is measured.
+    /// The address of the measured face.
     pub address: SocketAddr,
     operations: Option<SocketAddr>,
 }
 
 impl Server {
-    /// Starts this program again, as what passbridge is measured beside. It has to tell its address in the way that
-    /// passbridge tells the face's.
-    pub fn yardstick(face: &Face<'_>, arguments: &[&str]) -> Result<Self> {
+    /// Starts this program as the reference. It must log its address in the same format as passbridge.
+    pub fn reference(face: &Face<'_>, arguments: &[&str]) -> Result<Self> {
         Self::start(Command::new(env::current_exe()?).args(arguments), face)
     }
 
-    /// Starts passbridge with its defaults, but for the addresses, the data folder, the length and number of codes and
-    /// what the face needs.
+    /// Starts passbridge with its defaults, except for the addresses, the data folder, the length and number of codes, and the
+    /// configuration of the face.
     pub fn passbridge(program: &Path, data: &Path, face: &Face<'_>) -> Result<Self> {
         Self::start(
             passbridge(program, data)
@@ -68,7 +67,7 @@ impl Server {
     fn start(command: &mut Command, face: &Face<'_>) -> Result<Self> {
         let started = clock::now();
         let mut child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn()?;
-        let stderr = child.stderr.take().ok_or("standard error was asked for")?;
+        let stderr = child.stderr.take().ok_or("standard error is not piped")?;
         match read_addresses(stderr, face) {
             Ok((address, operations)) => Ok(Self { child, started, address, operations }),
             Err(failure) => {
@@ -79,14 +78,14 @@ impl Server {
         }
     }
 
-    /// The process.
+    /// The process id.
     pub fn id(&self) -> u32 {
         self.child.id()
     }
 
-    /// Waits until the server calls itself ready, and says how long that took from its start.
+    /// Waits until the server is ready and returns the time since its start.
     pub fn wait_until_ready(&self) -> Result<Duration> {
-        let operations = self.operations.ok_or("only passbridge tells whether it is ready")?;
+        let operations = self.operations.ok_or("only passbridge reports readiness")?;
         while clock::since(self.started) < PATIENCE {
             if is_ready(operations) {
                 return Ok(clock::since(self.started));
@@ -96,12 +95,12 @@ impl Server {
         Err("the server did not become ready".into())
     }
 
-    /// The processor time that it has used.
+    /// The CPU time that it has used.
     pub fn cpu(&self) -> Result<Duration> {
         cpu::of_process(&self.id().to_string())
     }
 
-    /// Waits until the server has done what it put off, such as compaction, but at most a minute, and says how long that was.
+    /// Waits until background work of the server, such as compaction, has finished, at most a minute, and returns the duration.
     pub fn settle(&self) -> Result<Duration> {
         let start = clock::now();
         let mut before = self.cpu()?;
@@ -117,25 +116,25 @@ impl Server {
         Ok(clock::since(start))
     }
 
-    /// Kills the server, which has no time for anything, and waits until it has ended.
+    /// Kills the server with SIGKILL and waits until it has exited.
     pub fn kill(&mut self) {
-        // It may have ended already.
+        // It may have exited already.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
 
-    /// Asks the server to end, and waits until it has.
+    /// Terminates the server with SIGTERM and waits until it has exited.
     pub fn terminate(mut self) -> Result<()> {
         kill_process(Pid::from_child(&self.child), Signal::TERM)?;
         let asked = clock::now();
         while clock::since(asked) < PATIENCE {
             match self.child.try_wait()? {
                 Some(status) if status.success() => return Ok(()),
-                Some(status) => return Err(format!("the server ended with {status}").into()),
+                Some(status) => return Err(format!("the server exited with {status}").into()),
                 None => std::thread::sleep(Duration::from_millis(5)),
             }
         }
-        Err("the server does not end".into())
+        Err("the server did not exit in time".into())
     }
 }
 
@@ -145,7 +144,7 @@ impl Drop for Server {
     }
 }
 
-/// A command of passbridge about this data folder. What the surroundings configure is not what is measured.
+/// A command of passbridge for this data folder, without the configuration in the environment.
 pub fn passbridge(program: &Path, data: &Path) -> Command {
     let mut command = Command::new(program);
     for (name, _) in env::vars_os() {
@@ -157,7 +156,7 @@ pub fn passbridge(program: &Path, data: &Path) -> Command {
     command
 }
 
-/// Reads the log until it tells the addresses, and leaves the rest of it to a thread.
+/// Reads the log until it has the addresses; a thread reads the rest.
 fn read_addresses(stderr: ChildStderr, face: &Face<'_>) -> Result<(SocketAddr, Option<SocketAddr>)> {
     let mut lines = BufReader::new(stderr).lines();
     let mut log = String::new();
@@ -178,7 +177,7 @@ fn read_addresses(stderr: ChildStderr, face: &Face<'_>) -> Result<(SocketAddr, O
     Err(format!("the server did not start:\n{log}").into())
 }
 
-/// What a server complains about is part of the result.
+/// Prints warnings and errors of a server, because they are part of the result.
 fn pass_on(line: &str) {
     let entry: Value = serde_json::from_str(line).unwrap_or_default();
     if entry["level"] != "INFO" {

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-/// The middle one; of an even number the upper of the two.
+/// The median; of an even number of values the upper of the two middle ones.
 pub fn median(values: impl IntoIterator<Item = f64>) -> f64 {
     let values = sorted(values);
     values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
@@ -14,7 +14,7 @@ fn sorted(values: impl IntoIterator<Item = f64>) -> Vec<f64> {
     values
 }
 
-/// The median, and between what the values lie.
+/// The median and the range.
 pub fn spread(values: impl IntoIterator<Item = f64>, unit: &str) -> String {
     let values = sorted(values);
     match values.as_slice() {
@@ -31,20 +31,20 @@ pub fn milliseconds(microseconds: u64) -> String {
     format!("{:.2} ms", microseconds as f64 / 1e3)
 }
 
-/// What a figure should be.
+/// The target of a figure.
 #[derive(Debug, Clone, Copy)]
 #[allow(dead_code, reason = "not every benchmark has targets of both directions")]
 pub enum Target {
-    /// This much or more.
+    /// At least this.
     AtLeast(f64),
-    /// This much or less.
+    /// At most this.
     AtMost(f64),
-    /// Nobody asked for anything.
+    /// No target.
     None,
 }
 
 impl Target {
-    /// The target, and whether `value` is there.
+    /// The target, and whether `value` reaches it.
     pub fn judge(self, value: f64) -> String {
         let word = |reached| if reached { "reached" } else { "MISSED" };
         match self {
@@ -59,7 +59,7 @@ impl Target {
 pub struct Table(String);
 
 impl Table {
-    /// One without rows.
+    /// A table without rows.
     pub fn new(columns: &[&str]) -> Self {
         let rule: Vec<&str> = columns.iter().map(|_| "---").collect();
         let mut table = Self(String::new());

@@ -1,4 +1,4 @@
-//! Everything that is to be compared, measured several times in turn.
+//! Repeated measurements of everything that is compared, in alternation.
 
 use std::time::Duration;
 
@@ -12,17 +12,17 @@ use super::{
     patience::{DISTURBED, Patience},
 };
 
-/// How long it goes on.
+/// The duration.
 #[derive(Debug, Args)]
 pub struct RoundsOptions {
-    /// How often everything is measured.
+    /// The number of rounds.
     #[arg(long, default_value_t = 5)]
     rounds: usize,
-    /// How long each measurement is, in seconds, without its warm-up.
+    /// The duration of each measurement in seconds, without its warm-up.
     #[arg(long, default_value_t = 4)]
     seconds: u64,
-    /// How long, in seconds and over the whole run, may be spent on waiting until nothing else keeps the
-    /// machine busy, and on measuring again what something else disturbed.
+    /// The time in seconds, over the whole run, for waiting until the machine is quiet and for repeating disturbed
+    /// measurements.
     #[arg(long, default_value_t = 60)]
     patience: u64,
 }
@@ -33,17 +33,17 @@ impl Default for RoundsOptions {
     }
 }
 
-/// How often everything is measured, and for how long.
+/// The number and duration of measurements.
 pub struct Rounds {
     count: usize,
-    /// How long each measurement is, without its warm-up.
+    /// The duration of each measurement, without its warm-up.
     pub duration: Duration,
     patience: Duration,
     client_threads: usize,
 }
 
 impl Rounds {
-    /// What the options say, or as little as there can be.
+    /// The rounds of the options, or the minimum with `--quick`.
     pub fn new(setting: &Setting, options: &RoundsOptions) -> Self {
         let &RoundsOptions { rounds, seconds, patience } = options;
         let (count, duration, patience) = match setting.quick {
@@ -53,13 +53,13 @@ impl Rounds {
         Self { count, duration, patience, client_threads: setting.client_threads }
     }
 
-    /// How one measurement goes.
-    pub fn course(&self, in_flight: usize) -> MeasurementPlan {
+    /// The plan of one measurement.
+    pub fn plan(&self, in_flight: usize) -> MeasurementPlan {
         let &Self { duration, client_threads: threads, .. } = self;
         MeasurementPlan { in_flight, threads, warm_up: duration / 4, duration }
     }
 
-    /// Measures each case in every round, and gives each case's pairs.
+    /// Measures each case in every round and returns the pairs of each case.
     pub fn measure<C: Comparison>(&self, comparison: &C, cases: &[Case<C::Call>]) -> Result<Vec<Vec<Pair>>> {
         let mut patience = Patience(self.patience);
         let mut results: Vec<Vec<Pair>> = cases.iter().map(|_| Vec::new()).collect();
@@ -71,13 +71,13 @@ impl Rounds {
         let disturbed = results.iter().flatten().filter(|pair| pair.other_cores() > DISTURBED).count();
         if disturbed > 0 {
             println!(
-                "DISTURBED: during {disturbed} pairs of measurements the machine did something else as well."
+                "DISTURBED: the machine was busy with other work during {disturbed} pairs of measurements."
             );
         }
         Ok(results)
     }
 
-    /// Measures one, and again for as long as something disturbs it and there is patience.
+    /// Measures one case, and repeats disturbed measurements while patience remains.
     fn measure_case<C: Comparison>(
         &self,
         comparison: &C,
@@ -89,13 +89,13 @@ impl Rounds {
             patience.wait_until_quiet()?;
             let start = clock::now();
             let pair =
-                Pair::measure(comparison, case.call, self.course(case.in_flight), round.is_multiple_of(2))?;
-            let summary = pair.summary(C::YARDSTICK);
+                Pair::measure(comparison, case.call, self.plan(case.in_flight), round.is_multiple_of(2))?;
+            let summary = pair.summary(C::REFERENCE);
             eprintln!("round {}, {:?} at {}: {summary}", round + 1, case.call, case.in_flight);
             if pair.other_cores() <= DISTURBED || patience.spend(clock::since(start)).is_none() {
                 return Ok(pair);
             }
-            eprintln!("that was disturbed, and is measured again");
+            eprintln!("disturbed by other work; measuring again");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What came of calls.
+//! The results of calls.
 
 use std::time::Duration;
 
@@ -9,30 +9,30 @@ use super::{Failure, Result};
 /// Why a call did not succeed.
 #[derive(Debug, thiserror::Error)]
 pub enum CallError {
-    /// The server answered, but not with success.
+    /// The server responded with an error.
     #[error("{0}")]
     Status(String),
-    /// The connection broke; another call over it would too.
-    #[error("the connection: {0}")]
+    /// The connection failed, so further calls over it would also fail.
+    #[error("connection failed: {0}")]
     Connection(Failure),
 }
 
-/// Latencies, and how many calls succeeded.
+/// Latencies and counts of calls.
 #[derive(Debug)]
 pub struct Tally {
-    /// From before the request to after its status, in microseconds, of those that count.
+    /// The latencies from the request to the status, in microseconds, of calls that count.
     pub latency: Histogram<u64>,
-    /// How many were answered OK, with those before it counted.
+    /// The number of successful calls, including the warm-up.
     pub answered: u64,
-    /// How many were not.
+    /// The number of failed calls.
     pub failed: u64,
-    /// Why the first of them was not.
+    /// The error of the first failed call.
     pub first_failure: Option<String>,
 }
 
 impl Default for Tally {
     fn default() -> Self {
-        // A microsecond to a minute, true to a thousandth.
+        // 1 µs to 1 minute, with a precision of 0.1 %.
         let latency = Histogram::new_with_bounds(1, 60_000_000, 3).expect("these bounds are valid");
         Self { latency, answered: 0, failed: 0, first_failure: None }
     }
@@ -53,7 +53,7 @@ impl Tally {
         self.first_failure.get_or_insert_with(|| error.to_string());
     }
 
-    /// Adds another's calls.
+    /// Adds the calls of another tally.
     pub fn add(&mut self, other: Self) -> Result<()> {
         self.latency.add(&other.latency)?;
         self.answered += other.answered;
@@ -64,7 +64,7 @@ impl Tally {
         Ok(())
     }
 
-    /// Calls that failed make the figures worthless, so nothing goes on from there.
+    /// Returns an error if calls failed, because the figures are then meaningless.
     pub fn complete(self) -> Result<Self> {
         match &self.first_failure {
             None => Ok(self),

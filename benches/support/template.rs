@@ -1,25 +1,25 @@
-//! Bytes that are made once; what has to differ from call to call is written over places of its own.
+//! Bytes that are prepared once, with placeholders for values that differ from call to call.
 
 use bytes::{Bytes, BytesMut};
 
-/// Bytes with places that are written over.
+/// Bytes with placeholders.
 pub struct Template {
     bytes: Bytes,
     places: Vec<usize>,
 }
 
 impl Template {
-    /// The places are where `mark` stands, of which there has to be one.
+    /// Finds the placeholders: every `mark`, at least one.
     pub fn new(bytes: impl Into<Bytes>, mark: &str) -> Self {
         let bytes = bytes.into();
         let parts = bytes.windows(mark.len()).enumerate();
         let places: Vec<_> =
             parts.filter(|(_, part)| *part == mark.as_bytes()).map(|(place, _)| place).collect();
-        assert!(!places.is_empty(), "the template holds the mark");
+        assert!(!places.is_empty(), "the template contains the mark");
         Self { bytes, places }
     }
 
-    /// The bytes with `value` at their places.
+    /// The bytes with `value` in the placeholders.
     pub fn with(&self, value: &[u8]) -> Bytes {
         let mut bytes = BytesMut::from(&*self.bytes);
         for place in &self.places {
@@ -28,7 +28,7 @@ impl Template {
         bytes.freeze()
     }
 
-    /// How many there are.
+    /// The length in bytes.
     pub fn len(&self) -> usize {
         self.bytes.len()
     }

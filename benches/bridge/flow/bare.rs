@@ -1,5 +1,5 @@
-//! The yardstick of what is answered from memory: an axum router on hyper and tokio's default runtime, with no layers, which
-//! answers to everything what passbridge once answered.
+//! The reference for responses from memory: an axum router on hyper and tokio's default runtime, without layers, which sends a
+//! recorded response of passbridge to every request.
 
 use axum::Router;
 use bytes::Bytes;
@@ -9,7 +9,7 @@ use tokio::net::TcpListener;
 
 use crate::{recorded::Answer, support::Result};
 
-/// Serves until the process is killed. The address is told as passbridge tells its own.
+/// Serves until the process is killed. The address is printed in the format of passbridge.
 pub fn serve(answer: &str) -> Result<()> {
     let answer = serde_json::from_str::<Answer>(answer)?.prepare()?;
     let router = Router::new().fallback(async move |_body: Bytes| answer.clone());
@@ -20,7 +20,7 @@ pub fn serve(answer: &str) -> Result<()> {
             let (stream, _) = listener.accept().await?;
             stream.set_nodelay(true)?;
             let service = TowerToHyperService::new(router.clone());
-            // Whoever calls over it learns of its end.
+            // Callers detect that the connection has ended.
             tokio::spawn(http1::Builder::new().serve_connection(TokioIo::new(stream), service));
         }
     })

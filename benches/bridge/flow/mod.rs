@@ -1,5 +1,5 @@
-//! The calls of version 1's device flow over version 2: what is answered from memory, beside a bare server that answers the same
-//! bytes; and what the provider decides, beside the same question put to its stand-in directly.
+//! The calls of version 1's device flow over version 2: responses from memory, compared with a bare server that sends the same
+//! bytes, and decisions of the provider, compared with the same request to the mock provider.
 
 pub mod bare;
 mod scene;
@@ -22,16 +22,16 @@ use crate::{
     },
 };
 
-/// How many devices are logged in.
+/// The number of logged-in devices.
 const DEVICES: usize = 1_000;
 
-/// For how many of them the calls to the provider are counted.
+/// The number of devices for which upstream calls are counted.
 const COUNTED: usize = 50;
 
-/// How many calls are in flight.
+/// The numbers of calls in flight.
 const IN_FLIGHT: [usize; 2] = [1, 32];
 
-/// Measures everything, so many times.
+/// Measures everything for this many rounds.
 pub fn run(setting: &Setting, rounds: usize, seconds: u64) -> Result<()> {
     let (rounds, duration, devices) = if setting.quick {
         (1, Duration::from_millis(200), 2 * COUNTED)
@@ -41,7 +41,7 @@ pub fn run(setting: &Setting, rounds: usize, seconds: u64) -> Result<()> {
     let folder = tempfile::tempdir()?;
     println!("{}", machine::describe(folder.path(), if setting.quick { 10 } else { 200 })?);
     println!(
-        "{devices} devices that are logged in; {rounds} rounds of {duration:?} each; the medians, and between what the rounds lie\n"
+        "{devices} logged-in devices; {rounds} rounds of {duration:?} each; medians, and the range of the rounds\n"
     );
     let provider = Provider::start(0)?;
     let scene = Scene::start(setting, folder.path(), &provider, devices)?;
@@ -51,7 +51,7 @@ pub fn run(setting: &Setting, rounds: usize, seconds: u64) -> Result<()> {
     Ok(())
 }
 
-/// What all measurements have in common.
+/// The common parts of all measurements.
 struct Run<'a> {
     setting: &'a Setting,
     rounds: usize,
@@ -61,18 +61,18 @@ struct Run<'a> {
 }
 
 impl Run<'_> {
-    fn course(&self, in_flight: usize) -> MeasurementPlan {
+    fn plan(&self, in_flight: usize) -> MeasurementPlan {
         let threads = self.setting.client_threads;
         MeasurementPlan { in_flight, threads, warm_up: self.duration / 4, duration: self.duration }
     }
 
-    /// `checkauthn` of devices that are logged in, beside the bare server.
+    /// `checkauthn` of logged-in devices, compared with the bare server.
     fn known_logins(&self) -> Result<String> {
         let workload = Arc::new(Requests::bridged(self.scene, Call::CheckLogin)?);
         let answer = load::once(self.scene.server.address, &*workload)?;
         let face = Face { name: "rest", environment: &[], configuration: None };
         let answer = serde_json::to_string(&Answer::of(&answer)?)?;
-        let bare = Server::yardstick(&face, &["bare", &answer])?;
+        let bare = Server::reference(&face, &["bare", &answer])?;
         let asked = calls_to_provider(self.setting, Call::CheckLogin)?;
         let mut table = Table::new(&[
             "call",
@@ -83,22 +83,19 @@ impl Run<'_> {
             "bare p50",
             "CPU s/1000",
             "× the bare server's CPU",
-            "calls to the provider",
+            "upstream calls",
         ]);
         for in_flight in IN_FLIGHT {
-            let course = self.course(in_flight);
+            let plan = self.plan(in_flight);
             let mut rows = Vec::new();
             for _ in 0..self.rounds {
-                rows.push((
-                    measure(&self.scene.server, &workload, course)?,
-                    measure(&bare, &workload, course)?,
-                ));
+                rows.push((measure(&self.scene.server, &workload, plan)?, measure(&bare, &workload, plan)?));
             }
             let of = |figure: &dyn Fn(&(Measurement, Measurement)) -> f64| {
                 rows.iter().map(figure).collect::<Vec<_>>()
             };
             table.row(&[
-                "checkauthn, known".to_owned(),
+                "checkauthn, cached".to_owned(),
                 in_flight.to_string(),
                 format!("{:.0}", median(of(&|(bridged, _)| bridged.throughput))),
                 format!("{:.0}", median(of(&|(_, bare)| bare.throughput))),
@@ -112,7 +109,7 @@ impl Run<'_> {
         Ok(table.into_text())
     }
 
-    /// Decisions about resources that nobody has asked for, beside the stand-in itself.
+    /// Decisions on new resources, compared with the mock provider.
     fn decisions(&self) -> Result<String> {
         let direct = Arc::new(Requests::direct(self.provider, &self.scene.devices)?);
         let mut table = Table::new(&[
@@ -123,17 +120,17 @@ impl Run<'_> {
             "added",
             "bridged/s",
             "CPU s/1000",
-            "calls to the provider",
+            "upstream calls",
         ]);
         for call in [Call::Authorize, Call::MediaToken] {
             let bridged = Arc::new(Requests::bridged(self.scene, call)?);
             let asked = calls_to_provider(self.setting, call)?;
             for in_flight in IN_FLIGHT {
-                let course = self.course(in_flight);
+                let plan = self.plan(in_flight);
                 let mut rows = Vec::new();
                 for _ in 0..self.rounds {
-                    let direct = p50(self.provider, &direct, course)?;
-                    rows.push((direct, measure(&self.scene.server, &bridged, course)?));
+                    let direct = p50(self.provider, &direct, plan)?;
+                    rows.push((direct, measure(&self.scene.server, &bridged, plan)?));
                 }
                 let of =
                     |figure: &dyn Fn(&(f64, Measurement)) -> f64| rows.iter().map(figure).collect::<Vec<_>>();
@@ -153,7 +150,7 @@ impl Run<'_> {
     }
 }
 
-/// How many calls to the provider one call makes, counted by a stand-in that keeps them.
+/// The number of upstream calls per call, counted by a mock provider that records calls.
 fn calls_to_provider(setting: &Setting, call: Call) -> Result<f64> {
     let (provider, folder) = (Provider::start_counting()?, tempfile::tempdir()?);
     let scene = Scene::start(setting, folder.path(), &provider, COUNTED)?;

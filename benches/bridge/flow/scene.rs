@@ -1,4 +1,4 @@
-//! passbridge before the stand-in, with devices that are logged in.
+//! passbridge over the mock provider, with logged-in devices.
 
 use std::path::Path;
 
@@ -17,17 +17,17 @@ use crate::{
     workload::REQUESTOR,
 };
 
-/// What is called, and for whom.
+/// The server and the devices.
 pub struct Scene {
     /// passbridge.
     pub server: Server,
     /// An access token of the devices.
     pub token: String,
-    /// Their ids.
+    /// The device ids.
     pub devices: Vec<String>,
 }
 
-/// What the figures need: all of the load comes from one address, and what is known of logins stays so for the whole run.
+/// The configuration of the measurements: no limit for the one address of the load, and logins cached for the whole run.
 const ENVIRONMENT: [(&str, &str); 5] = [
     ("PASSBRIDGE_REST__ADDRESS_LIMIT__PER_SECOND", "1000000"),
     ("PASSBRIDGE_REST__ADDRESS_LIMIT__BURST", "1000000"),
@@ -37,7 +37,7 @@ const ENVIRONMENT: [(&str, &str); 5] = [
 ];
 
 impl Scene {
-    /// So many devices with a login, each of which was told so once.
+    /// Starts with this many logged-in devices, each of which has checked its login once.
     pub fn start(setting: &Setting, folder: &Path, provider: &Provider, devices: usize) -> Result<Self> {
         let statement = folder.join("statement");
         std::fs::write(&statement, "passbridge's own")?;
@@ -52,7 +52,7 @@ impl Scene {
         let token = token::fetch(&setting.server, &data, server.address, REQUESTOR)?;
         let devices: Vec<_> = (0..devices).map(|number| format!("device{number:06}")).collect();
         for device in &devices {
-            // For the client of the direct calls, which has registered before.
+            // For the client of the direct calls, which has already registered.
             provider.log_in(device)?;
         }
         let scene = Self { server, token, devices };
@@ -60,8 +60,8 @@ impl Scene {
         Ok(scene)
     }
 
-    /// Has each device logged in, and asks for it. The stand-in ties logins to clients, and passbridge registers its own with the
-    /// first call.
+    /// Logs each device in and checks its login. The mock provider binds logins to clients, and passbridge registers its own with
+    /// the first call.
     fn log_in(&self, provider: &Provider) -> Result<()> {
         let first =
             format!("GET /api/v1/config/{REQUESTOR}.json HTTP/1.1\r\nHost: {}\r\n\r\n", self.server.address);
@@ -73,12 +73,12 @@ impl Scene {
         self.ask((0..self.devices.len()).map(|device| requests.of_device(device)))
     }
 
-    /// Makes calls one after the other, which all have to succeed.
+    /// Makes calls sequentially. All must succeed.
     pub fn ask(&self, requests: impl IntoIterator<Item = Bytes>) -> Result<()> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         runtime.block_on(async {
             let mut clients = http_client::Client::connect(self.server.address, &200, 1).await?;
-            let client = clients.first_mut().ok_or("there is no client")?;
+            let client = clients.first_mut().ok_or("no client was opened")?;
             for request in requests {
                 client.call(request).await?;
             }

@@ -1,4 +1,4 @@
-//! What is called: each request for one of the devices, from an address of its own.
+//! The workload: each request is for one of the devices, from its own address.
 
 use bytes::Bytes;
 
@@ -13,16 +13,16 @@ use crate::{
 /// A call of version 1's device flow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Call {
-    /// Whether somebody is logged in, which is known.
+    /// A login check, answered from the cache.
     CheckLogin,
-    /// Whether a resource may be watched that nobody has asked for.
+    /// An authorization of a new resource.
     Authorize,
-    /// A media token for such a resource.
+    /// A media token for a new resource.
     MediaToken,
 }
 
 impl Call {
-    /// The path and its parameters; the mark stands where a resource of its own has to.
+    /// The path and its parameters, with a mark in place of the resource.
     fn target(self, device_id: &str) -> String {
         let device = format!("requestor={REQUESTOR}&deviceId={device_id}");
         match self {
@@ -33,11 +33,11 @@ impl Call {
     }
 }
 
-/// Requests for any of the devices, each from an address of its own: the provider's pace is kept for each address.
+/// Requests for random devices, each from its own address, because requests are paced by address.
 pub struct Requests(Vec<Template>);
 
 impl Requests {
-    /// Those of version 1 to passbridge.
+    /// Requests of version 1 to passbridge.
     pub fn bridged(scene: &Scene, call: Call) -> Result<Self> {
         let device = Device::sample()?;
         let request = |id: &String| {
@@ -53,7 +53,7 @@ impl Requests {
         Ok(Self(scene.devices.iter().map(|id| Template::new(request(id), ADDRESS)).collect()))
     }
 
-    /// The decision of version 2, from the stand-in itself.
+    /// Decisions of version 2, directly from the mock provider.
     pub fn direct(provider: &Provider, devices: &[String]) -> Result<Self> {
         let device = Device::sample()?;
         let body = format!(r#"{{"resources":["{ADDRESS}"]}}"#);
