@@ -94,7 +94,7 @@ async fn code(server: &TestServer) -> String {
 fn call(method: &str, code: &str) -> MethodCall {
     let by_device = || reset(Target::DeviceId("device".to_owned()));
     let (service, name) = method.trim_start_matches('/').split_once('/').expect("a service and a name");
-    let (is_for, message) = match (service, name) {
+    let (audience, message) = match (service, name) {
         ("grpc.health.v1.Health", _) => (Audience::Anyone, Vec::new()),
         ("grpc.reflection.v1.ServerReflection" | "grpc.reflection.v1alpha.ServerReflection", _) => {
             // list_services
@@ -157,7 +157,7 @@ fn call(method: &str, code: &str) -> MethodCall {
         ("passbridge.v1.EntitlementService", name) => entitlement(name, code),
         _ => panic!("{method} is not listed: add it here with its audience"),
     };
-    MethodCall { method: method.to_owned(), is_for, message }
+    MethodCall { method: method.to_owned(), audience, message }
 }
 
 /// A call of this method of `EntitlementService`.

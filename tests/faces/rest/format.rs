@@ -145,7 +145,7 @@ async fn both_formats_of_a_record_have_the_same_content() {
     let server = TestServer::start();
     let device = Device::of(&server).await;
     let special = "&mvpd=m&deviceType=%3Cxbox%3E&deviceUser=J%26D&appId=%22a%22&appVersion=%C3%A4%27&registrationURL=http://x/?a=b";
-    let json = create(&device, ".json", odd, None).await.json(201);
+    let json = create(&device, ".json", special, None).await.json(201);
     let code = json["code"].as_str().expect("a code");
     let xml = device.call("GET", &format!("/reggie/v1/REF/regcode/{code}.xml")).send().await;
     assert_eq!(elements(xml.xml(200))["ns2:regcode"], texts(&json));
