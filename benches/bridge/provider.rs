@@ -31,7 +31,6 @@ pub fn as_provider() -> Option<ExitCode> {
 /// A running provider without a rate limit and without recorded calls. It is killed when this is dropped.
 pub struct Provider {
     child: Child,
-    /// The address.
     pub address: SocketAddr,
     /// An access token of the provider.
     pub token: String,

@@ -23,7 +23,6 @@ use crate::support::Result;
 /// The path of the echo.
 pub const PATH: &str = "/bench.Echo/Echo";
 
-/// The path of the stream.
 pub const STREAM_PATH: &str = "/bench.Echo/Stream";
 
 /// The maximum number of streams per connection, the same as passbridge's.
@@ -40,7 +39,6 @@ pub struct EchoRequest {
     pub response_size: u32,
 }
 
-/// The response.
 #[derive(Clone, PartialEq, prost::Message)]
 pub struct EchoResponse {
     /// The requested number of bytes.

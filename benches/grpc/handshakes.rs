@@ -30,7 +30,6 @@ const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 /// An empty SETTINGS frame, the first frame of an HTTP/2 server.
 const SETTINGS: [u8; 9] = [0, 0, 0, 4, 0, 0, 0, 0, 0];
 
-/// The kind of handshake.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum HandshakeKind {
     /// A full handshake.

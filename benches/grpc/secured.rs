@@ -34,7 +34,6 @@ pub enum SecuredCall {
 
 /// A method called over TLS.
 pub struct SecuredMethod {
-    /// The path.
     pub path: String,
     /// The TLS client configuration.
     pub tls: Arc<ClientConfig>,

@@ -25,7 +25,6 @@ use crate::{
     },
 };
 
-/// The requestor.
 pub const REQUESTOR: &str = "sampleRequestorId";
 
 /// Creates codes, each for another device, and keeps them.
@@ -166,7 +165,6 @@ impl Workload for Get {
 pub struct Delete(Template);
 
 impl Delete {
-    /// The method.
     pub const METHOD: &str = "/passbridge.v1.RegistrationCodeService/DeleteRegistrationCode";
 
     /// Deletes each code once.

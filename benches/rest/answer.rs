@@ -8,7 +8,6 @@ const BLANK_LINE: &[u8] = b"\r\n\r\n";
 /// The outline of a response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Outline {
-    /// The status.
     pub status: u16,
     /// The length of the head in bytes, with its blank line.
     pub head: usize,

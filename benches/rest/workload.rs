@@ -26,7 +26,6 @@ pub const CREATE: &str = "/reggie/v1/{requestor}/regcode.json";
 /// The path of a read.
 pub const READ: &str = "/reggie/v1/{requestor}/regcode/{code}";
 
-/// The requestor.
 pub const REQUESTOR: &str = "REF";
 
 /// The TTL of codes in seconds: the maximum, which is longer than the benchmark.

@@ -27,7 +27,6 @@ pub struct Case<C> {
 /// A call that extends another one, with targets for its ratios to the other.
 #[allow(dead_code, reason = "not every benchmark has one")]
 pub struct Variant<C> {
-    /// The call.
     pub call: C,
     /// The other call.
     pub of: C,
@@ -39,7 +38,6 @@ pub struct Variant<C> {
 
 /// A comparison of passbridge with a reference.
 pub trait Comparison: Sized {
-    /// The calls.
     type Call: Copy + Debug + PartialEq + 'static;
 
     /// A short name of the reference.

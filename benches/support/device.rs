@@ -34,7 +34,6 @@ impl Device {
         &self.0[key]
     }
 
-    /// The User-Agent.
     pub fn user_agent(&self) -> &str {
         self.property("user_agent").as_str().unwrap_or_default()
     }

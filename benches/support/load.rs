@@ -35,10 +35,8 @@ pub trait Client: Sized + Send + 'static {
 
 /// A source of requests.
 pub trait Workload: Send + Sync + 'static {
-    /// The client.
     type Client: Client;
 
-    /// The method.
     fn method(&self) -> &<Self::Client as Client>::Method;
 
     /// The next request; `None` at the end.

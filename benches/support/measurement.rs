@@ -9,7 +9,6 @@ use super::{
     process::Server,
 };
 
-/// The plan of a measurement.
 #[derive(Debug, Clone, Copy)]
 pub struct MeasurementPlan {
     /// The number of calls in flight.

@@ -35,9 +35,7 @@ pub fn milliseconds(microseconds: u64) -> String {
 #[derive(Debug, Clone, Copy)]
 #[allow(dead_code, reason = "not every benchmark has targets of both directions")]
 pub enum Target {
-    /// At least this.
     AtLeast(f64),
-    /// At most this.
     AtMost(f64),
     /// No target.
     None,

@@ -19,7 +19,6 @@ pub(crate) type Body = Either<Full<Bytes>, UnsyncBoxBody<Bytes, Box<dyn Error + 
 /// The response to a call.
 #[derive(Debug)]
 pub(crate) struct Answer {
-    /// The status.
     pub status: StatusCode,
     /// The headers, without those that the transport adds.
     pub headers: HeaderMap,
@@ -45,7 +44,6 @@ impl Answer {
         Self { status, headers, content: Content::Whole(body.into()) }
     }
 
-    /// JSON.
     pub(crate) fn json(status: StatusCode, value: &impl Serialize) -> Self {
         let body = serde_json::to_vec(value).expect("keys are strings");
         Self::new(status, "application/json", body)

@@ -12,15 +12,12 @@ const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b
 /// A completely read request.
 #[derive(Debug)]
 pub(crate) struct Call {
-    /// The method.
     pub method: Method,
     /// The path as sent.
     pub path: String,
     /// The query as sent; empty if there is none.
     pub query: String,
-    /// The headers.
     pub headers: HeaderMap,
-    /// The body.
     pub body: Bytes,
     /// The address of the caller.
     pub peer: SocketAddr,

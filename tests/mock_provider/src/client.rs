@@ -23,9 +23,7 @@ pub(crate) struct Clients {
 /// The credentials with which a client requests tokens.
 #[derive(Debug)]
 pub(crate) struct Credentials {
-    /// The id.
     pub id: String,
-    /// The secret.
     pub secret: String,
 }
 

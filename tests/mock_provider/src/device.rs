@@ -27,11 +27,8 @@ pub(crate) fn decode(text: &str) -> Option<Vec<u8>> {
 pub(crate) struct Device {
     /// The device information that it sent.
     pub info: DeviceInfo,
-    /// Its `User-Agent`.
     pub user_agent: Option<String>,
-    /// Its address.
     pub address: String,
-    /// Its port.
     pub port: u16,
 }
 

@@ -12,7 +12,6 @@ use crate::{call::Call, problem::Problem};
 #[derive(Debug, Default)]
 pub(crate) struct Faults(Vec<Fault>);
 
-/// A fault.
 #[derive(Debug)]
 pub(crate) struct Fault {
     scope: Scope,
@@ -40,13 +39,10 @@ struct Scope {
 pub(crate) enum Effect {
     /// Responds with this.
     Status {
-        /// The status.
         #[serde(deserialize_with = "number")]
         status: StatusCode,
-        /// The content type.
         #[serde(default = "html", deserialize_with = "text")]
         content_type: HeaderValue,
-        /// The body.
         #[serde(default)]
         body: String,
         /// More headers.
@@ -78,7 +74,6 @@ pub(crate) enum Effect {
         /// The size.
         bytes: u64,
     },
-    /// Redirects.
     Redirect {
         /// The target.
         #[serde(deserialize_with = "text")]

@@ -5,9 +5,7 @@ use crate::call::Call;
 /// JSON or XML.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Format {
-    /// JSON.
     Json,
-    /// XML.
     Xml,
 }
 

@@ -6,7 +6,6 @@
 pub(crate) struct Owner {
     /// The client's id.
     pub client: String,
-    /// The service provider.
     pub service_provider: String,
     /// The decoded device identifier.
     pub device: String,

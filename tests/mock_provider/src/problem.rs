@@ -53,7 +53,6 @@ impl Problem {
         error
     }
 
-    /// The status.
     pub(crate) fn status(self) -> StatusCode {
         self.status
     }

@@ -24,7 +24,6 @@ pub(crate) struct Profile {
     pub not_before: i64,
     /// Its expiry.
     pub not_after: i64,
-    /// The issuer.
     pub issuer: String,
     /// The viewer's attributes.
     pub attributes: Map<String, Value>,

@@ -19,21 +19,16 @@ use crate::{
 /// The stored record of a registration code.
 #[derive(Debug)]
 pub(crate) struct Record {
-    /// Its id.
     pub id: Uuid,
-    /// The code.
     pub code: Code,
-    /// The requestor.
     pub requestor: String,
     /// The operator, if it was sent.
     pub mvpd: Option<String>,
     /// The creation time.
     pub generated: i64,
-    /// The expiry.
     pub expires: i64,
     /// The device id as sent.
     pub device_id: String,
-    /// The device.
     pub device: Device,
     /// The sent deprecated parameters.
     pub deprecated: Vec<(&'static str, String)>,

@@ -5,11 +5,9 @@ use crate::{answer::Answer, call::Call, owner::Owner, viewer};
 /// A call with its client and service provider.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Request<'a> {
-    /// The call.
     pub call: &'a Call,
     /// The client that the access token was issued to.
     pub client: &'a str,
-    /// The service provider.
     pub service_provider: &'a str,
 }
 

@@ -21,7 +21,6 @@ pub(crate) use start::{create, resume, start};
 pub(crate) struct Session {
     /// `sessionId` on the pages.
     pub id: Uuid,
-    /// Its code.
     pub code: Code,
     /// The owner of the resulting profile.
     pub owner: Owner,

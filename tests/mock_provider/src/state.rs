@@ -20,7 +20,6 @@ use crate::{
 /// The complete state.
 #[derive(Debug)]
 pub(crate) struct Mock {
-    /// The clock.
     pub clock: Clock,
     /// Clients and their tokens.
     pub clients: Clients,
@@ -28,7 +27,6 @@ pub(crate) struct Mock {
     pub records: Codes<Record>,
     /// The codes of v2.
     pub sessions: Codes<Session>,
-    /// The settings.
     pub settings: Settings,
     /// The operators.
     pub catalog: Catalog,
@@ -40,9 +38,7 @@ pub(crate) struct Mock {
     pub profiles: Profiles,
     /// Decisions that tests have set.
     pub verdicts: Verdicts,
-    /// The trials.
     pub trials: Trials,
-    /// The faults.
     pub faults: Faults,
     /// The rate limit of devices, if enabled.
     pub throttle: Option<Throttle>,

@@ -11,7 +11,6 @@ use serde_json::{Map, Value};
 pub(crate) struct Account {
     /// The operator.
     pub mvpd: String,
-    /// The user name.
     pub user_name: String,
     /// The password; if absent, any password is accepted.
     #[serde(default)]

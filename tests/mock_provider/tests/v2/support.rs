@@ -14,7 +14,6 @@ pub mod prism;
 
 use self::http::{Answer, Call};
 
-/// The address of the TV.
 pub const TV_ADDRESS: &str = "203.0.113.7";
 
 /// A running mock provider and a client of it.
