@@ -49,8 +49,8 @@ pub fn measure<W: Workload>(
     let start = clock::now();
     let before = Spent::until_now(server)?;
     let from = clock::now() + plan.warm_up;
-    let plan = Plan { in_flight: plan.in_flight, threads: plan.threads, from, until: from + plan.duration };
-    let tally = load::run(server.address, workload, plan)?.complete()?;
+    let run = Plan { in_flight: plan.in_flight, threads: plan.threads, from, until: from + plan.duration };
+    let tally = load::run(server.address, workload, run)?.complete()?;
     server.settle()?;
     let after = Spent::until_now(server)?;
     // Both include the warm-up, so that deferred work of the server is counted.
