@@ -71,7 +71,7 @@ impl Comparison for OverRedis {
             used_memory(&self.engine).map_or(0.0, |memory| (memory - self.empty) as f64 / codes as f64);
         format!(
             "One Redis with appendfsync everysec and no replica, on the same cores. {CONNECTIONS} connections. {codes} codes, of which \
-             {} with a kept answer; each takes {memory:.0} bytes of Redis's memory (target: ≤ 2000).\n",
+             {} with a stored response; each takes {memory:.0} bytes of Redis's memory (target: ≤ 2000).\n",
             self.calls.repeatable_count()
         )
     }
@@ -93,11 +93,11 @@ pub fn run(setting: &Setting, options: &RoundsOptions) -> Result<()> {
     let data = disk::data_folder()?;
     let (one, other) = (serve(setting, data.path(), &engine)?, serve(setting, data.path(), &engine)?);
     let extent = WatchesOptions::small(setting.quick);
-    let [answered, told] = watches::across(setting, &one, &other, &extent)?;
+    let [answered, notified] = watches::across(setting, &one, &other, &extent)?;
     let mut table = Table::new(&["a watch at one server, a delete at another", "p50", "p99", "target"]);
     for (figure, tally, most) in [
         ("from the delete to its response", answered, Target::None),
-        ("from the delete to the watch's message", told, Target::AtMost(100.0)),
+        ("from the delete to the watch's message", notified, Target::AtMost(100.0)),
     ] {
         let [p50, p99] = [0.5, 0.99].map(|quantile| tally.latency.value_at_quantile(quantile));
         table.row(&[figure, &milliseconds(p50), &milliseconds(p99), &most.judge(p99 as f64 / 1e3)]);

@@ -116,7 +116,7 @@ fn measure(setting: &Setting, extent: &WatchesOptions, table: &mut Table) -> Res
     let size = messages.first().map_or(0, |(first, _)| first.len());
     let mut watched: Vec<_> = codes.into_iter().zip(messages.into_iter().map(|(_, rest)| rest)).collect();
     fastrand::shuffle(&mut watched);
-    let [answered, told] = runtime.block_on(delete_some(&server, extent.time, watched))?;
+    let [answered, notified] = runtime.block_on(delete_some(&server, extent.time, watched))?;
     drop(runtime);
     server.terminate()?;
 
@@ -142,7 +142,7 @@ fn measure(setting: &Setting, extent: &WatchesOptions, table: &mut Table) -> Res
     row(table, "memory of all", &mebibytes(opened), &mebibytes(bare), "");
     for (figure, tally, most) in [
         ("from a delete to its response", answered, Target::None),
-        ("from a delete to the watch's message", told, Target::AtMost(1.3)),
+        ("from a delete to the watch's message", notified, Target::AtMost(1.3)),
     ] {
         let [p50, p99] = [0.5, 0.99].map(|quantile| tally.latency.value_at_quantile(quantile));
         row(table, &format!("{figure}, p50"), &milliseconds(p50), "", "");
@@ -231,8 +231,8 @@ async fn delete_one(
 ) -> std::result::Result<(), CallError> {
     let begin = clock::now();
     let answered = async { client.call(request).await.map(|_| clock::since(begin)) };
-    let told = async { watch.next().await.map(|message| (message, clock::since(begin))) };
-    let (answered, (message, told)) = tokio::try_join!(answered, told)?;
+    let notified = async { watch.next().await.map(|message| (message, clock::since(begin))) };
+    let (answered, (message, notified)) = tokio::try_join!(answered, notified)?;
     let code =
         WatchRegistrationCodeResponse::decode(message).ok().and_then(|message| message.registration_code);
     if code.map(|code| code.state()) != Some(State::Released) {
@@ -240,6 +240,6 @@ async fn delete_one(
     }
     let [answers, news] = &mut *tallies.lock().unwrap_or_else(PoisonError::into_inner);
     answers.answer(answered, true);
-    news.answer(told, true);
+    news.answer(notified, true);
     Ok(())
 }

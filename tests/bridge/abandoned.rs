@@ -47,7 +47,7 @@ async fn sixty_creates_per_minute_may_be_cancelled_before_more_are_refused() {
     }
     assert!(ABANDONED.contains(&abandoned), "{abandoned}");
     let delay = assert_abandoned_limit(refusal.expect("present"));
-    bridge.provider.mend().await;
+    bridge.provider.clear_faults().await;
     bridge.advance(delay).await;
     bridge.server.created_by(create_from(100)).await;
 }
@@ -79,7 +79,7 @@ async fn abandoned_creates_of_an_outage_lock_clients_out_only_briefly() {
     join_all((0..500).map(|device| hasty(&channel, device, "200m"))).await;
     let delay = assert_abandoned_limit(hasty(&channel, 500, "200m").await);
     assert!(delay <= Duration::from_secs(60), "{delay:?}");
-    bridge.provider.mend().await;
+    bridge.provider.clear_faults().await;
     bridge.advance(delay).await;
     bridge.server.created_by(create_from(501)).await;
 }

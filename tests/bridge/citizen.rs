@@ -136,9 +136,9 @@ async fn retries_do_not_multiply_calls_during_an_outage() {
     ] {
         let bridge = Bridge::over(BackendKind::V2).await;
         bridge.created().await;
-        let mut ordered = fault.clone();
-        ordered["path"] = json!("/");
-        bridge.provider.fault(ordered).await;
+        let mut fault_everywhere = fault.clone();
+        fault_everywhere["path"] = json!("/");
+        bridge.provider.fault(fault_everywhere).await;
         bridge.provider.forget_calls().await;
         let callers = 300;
         // Each call is from its own device, because pacing would delay calls of one device.
@@ -148,8 +148,8 @@ async fn retries_do_not_multiply_calls_during_an_outage() {
                 GetRegistrationCodeRequest { viewer_ip: create_from(device).device_ip, ..get("BBBBBBB") };
             async move { codes.get_registration_code(request).await }
         });
-        let storm = futures_util::future::join_all(calls);
-        let answers = bridge.while_time_passes(storm).await;
+        let all = futures_util::future::join_all(calls);
+        let answers = bridge.while_time_passes(all).await;
         assert!(answers.iter().all(Result::is_err), "{fault}");
         let made = bridge.provider.calls().await.len();
         assert!(made * 10 <= callers * 12, "{made} upstream calls for {callers} callers during {fault}");
@@ -179,7 +179,7 @@ async fn repeated_failures_open_the_circuit_breaker_and_health_shows_it() {
     assert_eq!(bridge.provider.calls().await.len(), 0);
     eventually(async || status().await == ServingStatus::NotServing).await;
 
-    bridge.provider.mend().await;
+    bridge.provider.clear_faults().await;
     // The backoff with maximum jitter.
     bridge.advance(Duration::from_millis(7_500)).await;
     bridge.server.created_by(create_from(21)).await;

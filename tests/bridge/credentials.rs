@@ -328,7 +328,7 @@ async fn a_registration_without_a_response_is_not_repeated_that_day_even_after_a
         let answer = bridge.while_time_passes(temp_passes.reset_temp_pass(reset())).await;
         refused(answer, Code::PermissionDenied, "UPSTREAM_FORBIDDEN");
         assert_eq!(bridge.provider.calls_to("/o/client/register").await.len(), 2);
-        bridge.provider.mend().await;
+        bridge.provider.clear_faults().await;
         let Bridge { server, provider: same, .. } = bridge;
         server.ended().await;
         provider = same;
@@ -387,7 +387,7 @@ async fn a_short_refusal_of_all_requestors_is_retried_soon() {
     });
     let answers = futures_util::future::join_all(calls).await;
     assert!(answers.iter().all(Result::is_err));
-    bridge.provider.mend().await;
+    bridge.provider.clear_faults().await;
     // With the most jitter.
     bridge.advance(Duration::from_millis(1_500)).await;
     bridge.server.created_by(create_from(100)).await;

@@ -39,7 +39,7 @@ fn per_device(config: &mut Config) {
 
 async fn provider() -> Provider {
     let provider = Provider::start();
-    provider.order("POST", "settings", json!({ "clients_per_statement": "many" })).await;
+    provider.control("POST", "settings", json!({ "clients_per_statement": "many" })).await;
     provider
 }
 

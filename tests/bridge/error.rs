@@ -117,7 +117,7 @@ async fn every_provider_error_maps_to_one_of_ours() {
     for backend in [BackendKind::V1, BackendKind::V2] {
         let bridge = Bridge::over(backend).await;
         for (index, case) in CASES.iter().enumerate() {
-            bridge.provider.mend().await;
+            bridge.provider.clear_faults().await;
             let media_type = if case.body.starts_with('{') { "application/json" } else { "text/html" };
             for path in ["/reggie/", "/api/v2/"] {
                 let status = json!({ "status": case.status, "content_type": media_type, "body": case.body });
@@ -212,7 +212,7 @@ async fn a_404_is_an_unknown_code_in_both_versions() {
         }
         let answer = bridge.server.codes().get_registration_code(get(&created.code)).await;
         refused(answer, Code::NotFound, "REGISTRATION_CODE_NOT_FOUND");
-        bridge.provider.mend().await;
+        bridge.provider.clear_faults().await;
         let answer = bridge.server.codes().get_registration_code(get(&created.code)).await;
         answer.expect("one failed lookup does not end the code");
     }

@@ -54,7 +54,7 @@ async fn each_fault_is_a_clear_error_within_the_callers_deadline() {
         .await;
         bridge.created().await;
         for (index, (name, fault, code, reason, text)) in faults().into_iter().enumerate() {
-            bridge.provider.mend().await;
+            bridge.provider.clear_faults().await;
             for path in ["/reggie/", "/api/v2/"] {
                 let mut fault = fault.clone();
                 fault["path"] = json!(path);
@@ -67,7 +67,7 @@ async fn each_fault_is_a_clear_error_within_the_callers_deadline() {
             let status = refused(answer, code, reason);
             assert!(status.message().contains(text), "{backend:?} {name}: {}", status.message());
             println!("{backend:?} | {name} | {code:?} {reason}: {}", status.message());
-            bridge.provider.mend().await;
+            bridge.provider.clear_faults().await;
             bridge.created_after(index).await;
         }
     }

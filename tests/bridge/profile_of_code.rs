@@ -46,19 +46,19 @@ async fn the_profile_of_a_code_distinguishes_login_no_login_and_unknown_code() {
     let key = new_code(&replicas.replica(), &replicas).await;
     let (backend, context) = (replicas.upstream(&replicas.clock).backends().v2, CallContext::default());
     let entitlements = backend.entitlements().expect("supported");
-    let told = async |key: &CodeKey| {
+    let mvpds_of = async |key: &CodeKey| {
         let profiles = entitlements.profile_of_code(&context, key, None).await.expect("answers")?;
         Some(profiles.iter().map(|profile| profile.mvpd.to_string()).collect::<Vec<_>>())
     };
-    assert_eq!(told(&key).await, Some(Vec::new()));
+    assert_eq!(mvpds_of(&key).await, Some(Vec::new()));
     provider.log_in(key.code.as_str(), "Cablevision").await;
-    assert_eq!(told(&key).await, Some(vec!["Cablevision".to_owned()]));
+    assert_eq!(mvpds_of(&key).await, Some(vec!["Cablevision".to_owned()]));
     let unknown = CodeKey { code: upstream_code("ZZZZZZ1").expect("valid"), ..key.clone() };
-    assert_eq!(told(&unknown).await, None);
+    assert_eq!(mvpds_of(&unknown).await, None);
 
     let missing = json!({ "path": "/api/v2/REF/profiles/code/", "times": 1, "problem": { "code": "authenticated_profile_missing" } });
     provider.fault(missing).await;
-    assert_eq!(told(&key).await, Some(Vec::new()), "both forms of `not logged in`");
+    assert_eq!(mvpds_of(&key).await, Some(Vec::new()), "both forms of `not logged in`");
 }
 
 #[tokio::test]

@@ -238,7 +238,7 @@ async fn errors_unknown_to_v1_have_its_error_format() {
     let device = Device::of(&bridge, &own_statement(&bridge).await).await;
     bridge.provider.fault(json!({ "path": "/api/v2/", "status": { "status": 500, "content_type": "text/html", "body": "" } })).await;
     device.create(CREATE).send().await.error(503);
-    bridge.provider.mend().await;
+    bridge.provider.clear_faults().await;
     bridge.provider.fault(json!({ "path": "/api/v2/", "status": { "status": 403, "content_type": "text/html", "body": "" } })).await;
     let refused = device.create(CREATE).send().await;
     assert_eq!((refused.status.as_u16(), refused.header("content-type")), (429, "text/html"));

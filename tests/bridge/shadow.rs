@@ -111,9 +111,9 @@ async fn watches_of_one_code_share_one_upstream_poll() {
         let last = bridge.while_time_passes(stream.message()).await.expect("continues").expect("a message");
         assert_eq!(last.registration_code.expect("present").state(), State::Released);
     }
-    let looks = bridge.provider.calls_to("/api/v2/REF/profiles/code/").await;
-    assert_eq!(looks.len(), 1, "{looks:?}");
-    assert_eq!(looks[0]["headers"]["x-forwarded-for"], DEVICE_IP, "with the device's address");
+    let lookups = bridge.provider.calls_to("/api/v2/REF/profiles/code/").await;
+    assert_eq!(lookups.len(), 1, "{lookups:?}");
+    assert_eq!(lookups[0]["headers"]["x-forwarded-for"], DEVICE_IP, "with the device's address");
 }
 
 #[tokio::test]
@@ -136,11 +136,11 @@ async fn a_code_missing_once_is_not_reported_as_a_login() {
     bridge.provider.log_in(&created.code, "Cablevision").await;
     let last = bridge.while_time_passes(stream.message()).await.expect("continues").expect("a message");
     assert_eq!(last.registration_code.expect("present").state(), State::Released);
-    let looks = bridge.provider.calls_to("/reggie/v1/REF/regcode/").await;
+    let lookups = bridge.provider.calls_to("/reggie/v1/REF/regcode/").await;
     assert!(
-        looks.len() >= 5,
+        lookups.len() >= 5,
         "the first miss, the calls that found it, and two misses in a row: {}",
-        looks.len()
+        lookups.len()
     );
 }
 
@@ -178,11 +178,11 @@ async fn watches_that_start_together_poll_at_different_times() {
         let created = bridge.server.created_by(create_from(device)).await;
         streams.push(bridge.watch(&created.code).await);
     }
-    let looks = async || bridge.provider.calls_to("/api/v2/REF/profiles/code/").await.len();
+    let lookups = async || bridge.provider.calls_to("/api/v2/REF/profiles/code/").await.len();
     bridge.advance(Duration::from_millis(2_500)).await;
-    eventually(async || looks().await > 0).await;
+    eventually(async || lookups().await > 0).await;
     bridge.advance(Duration::from_millis(2_500)).await;
-    eventually(async || looks().await >= 24).await;
+    eventually(async || lookups().await >= 24).await;
 }
 
 #[tokio::test]

@@ -126,7 +126,7 @@ async fn a_promotional_trial_ends_with_its_resources_or_its_duration() {
 #[tokio::test]
 async fn a_trial_with_a_profile_but_no_use_has_not_started() {
     let bridge = Bridge::over(BackendKind::V2).await;
-    bridge.provider.order("POST", "settings", serde_json::json!({ "trial_profiles": "usable" })).await;
+    bridge.provider.control("POST", "settings", serde_json::json!({ "trial_profiles": "usable" })).await;
     for (mvpd, resources) in [("TempPass", None), ("TempPassREF", Some(5))] {
         for _ in 0..2 {
             let trial = read_trial(&bridge, mvpd).await;
@@ -185,7 +185,7 @@ async fn resets_use_the_providers_parameters() {
         temp_passes.reset_flexible_temp_pass(key(all)).await.expect("resets");
 
         let calls = bridge.provider.calls_to("/reset-tempass/").await;
-        let told: Vec<_> = calls
+        let sent: Vec<_> = calls
             .iter()
             .map(|call| {
                 let text = |key: &str| call[key].as_str().expect("text").to_owned();
@@ -202,7 +202,7 @@ async fn resets_use_the_providers_parameters() {
             (format!("{reset}/generic"), format!("requestor_id=REF&mvpd_id=TempPassREF&key={DIGEST}")),
             (format!("{reset}/generic"), "requestor_id=REF&mvpd_id=TempPassREF&key=all".to_owned()),
         ];
-        assert_eq!(told, expected, "{backend:?}");
+        assert_eq!(sent, expected, "{backend:?}");
     }
 }
 

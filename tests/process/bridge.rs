@@ -213,11 +213,11 @@ async fn the_doctor_reports_the_steps_of_a_login() {
         "as a browser does: {looks:?}"
     );
 
-    provider.order("POST", "settings", json!({ "accepts_any_domain": true })).await;
+    provider.control("POST", "settings", json!({ "accepts_any_domain": true })).await;
     configure("domain_name = \"nowhere.example\"");
     let (works, said) = examine();
     assert!(works && said.contains("warn   domain") && said.contains("nowhere.example"), "{said}");
-    provider.order("POST", "settings", json!({ "accepts_any_domain": false })).await;
+    provider.control("POST", "settings", json!({ "accepts_any_domain": false })).await;
     let (works, said) = examine();
     assert!(!works && said.contains("FAILED login"), "{said}");
 
@@ -226,7 +226,7 @@ async fn the_doctor_reports_the_steps_of_a_login() {
     provider.fault(json!({ "path": "/api/v2/authenticate/", "status": page })).await;
     let (works, said) = examine();
     assert!(!works && said.contains("FAILED redirect") && said.contains("status 500"), "{said}");
-    provider.mend().await;
+    provider.clear_faults().await;
     let none = json!({ "path": "/api/v2/REF/configuration", "merge": { "requestor": { "mvpds": [] } } });
     provider.fault(none).await;
     let (works, said) = examine();

@@ -133,7 +133,7 @@ async fn authorizations_are_shared_by_replicas_and_media_tokens_are_issued_once(
         let more = scene.provider.calls_to("/api/v2/REF/decisions/").await.len() - asked;
         assert!(more <= 6, "{more} decisions for six tokens, of which one was there");
 
-        scene.provider.order("POST", "verdicts", json!({ "code": "authorization_denied_by_mvpd" })).await;
+        scene.provider.control("POST", "verdicts", json!({ "code": "authorization_denied_by_mvpd" })).await;
         scene.get(&scene.other, &media, 403).await;
         scene.get(&scene.one, &about("tokens/authz"), 404).await;
     })

@@ -34,9 +34,9 @@ impl Provider {
     }
 
     /// Sends a request to the provider's control API and returns the response.
-    pub async fn order(&self, method: &str, path: &str, body: Value) -> Answer {
-        let order = call(self.address(), method, &format!("/mock/{path}"));
-        let answer = order.body(body.to_string()).send().await;
+    pub async fn control(&self, method: &str, path: &str, body: Value) -> Answer {
+        let request = call(self.address(), method, &format!("/mock/{path}"));
+        let answer = request.body(body.to_string()).send().await;
         assert!(answer.status.is_success(), "{answer:?}");
         answer
     }
@@ -49,39 +49,39 @@ impl Provider {
 
     /// Advances the provider's clock and returns the new time.
     pub async fn advance(&self, millis: i64) -> u64 {
-        let answer = self.order("POST", "clock", json!({ "advance_ms": millis })).await;
+        let answer = self.control("POST", "clock", json!({ "advance_ms": millis })).await;
         let shown: Value = serde_json::from_str(&answer.body).expect("JSON");
         shown["now_ms"].as_u64().expect("a number")
     }
 
     /// Injects the named fault.
     pub async fn fault(&self, fault: Value) {
-        self.order("POST", "faults", fault).await;
+        self.control("POST", "faults", fault).await;
     }
 
     /// Removes all faults.
-    pub async fn mend(&self) {
-        self.order("DELETE", "faults", Value::Null).await;
+    pub async fn clear_faults(&self) {
+        self.control("DELETE", "faults", Value::Null).await;
     }
 
     /// Completes the viewer's login with a code.
     pub async fn log_in(&self, code: &str, mvpd: &str) {
-        self.order("POST", "login", json!({ "service_provider": "REF", "code": code, "mvpd": mvpd })).await;
+        self.control("POST", "login", json!({ "service_provider": "REF", "code": code, "mvpd": mvpd })).await;
     }
 
     /// Revokes all issued tokens.
     pub async fn forget_tokens(&self) {
-        self.order("POST", "forget_tokens", Value::Null).await;
+        self.control("POST", "forget_tokens", Value::Null).await;
     }
 
     /// Deletes all registered clients.
     pub async fn forget_clients(&self) {
-        self.order("POST", "forget_clients", Value::Null).await;
+        self.control("POST", "forget_clients", Value::Null).await;
     }
 
     /// Returns the total number of registrations and of issued tokens.
     pub async fn issued(&self) -> (u64, u64) {
-        let answer = self.order("GET", "state", Value::Null).await;
+        let answer = self.control("GET", "state", Value::Null).await;
         let state: Value = serde_json::from_str(&answer.body).expect("JSON");
         let number = |key: &str| state[key].as_u64().expect("a number");
         (number("registrations"), number("tokens_issued"))
@@ -89,7 +89,7 @@ impl Provider {
 
     /// Returns every call since the last [`Self::forget_calls`].
     pub async fn calls(&self) -> Vec<Value> {
-        serde_json::from_str(&self.order("GET", "calls", Value::Null).await.body).expect("JSON")
+        serde_json::from_str(&self.control("GET", "calls", Value::Null).await.body).expect("JSON")
     }
 
     /// Returns the calls to paths with this prefix.
@@ -101,6 +101,6 @@ impl Provider {
 
     /// Clears the recorded calls.
     pub async fn forget_calls(&self) {
-        self.order("DELETE", "calls", Value::Null).await;
+        self.control("DELETE", "calls", Value::Null).await;
     }
 }

@@ -2,14 +2,14 @@
 
 use serde_json::{Value, json};
 
-use super::{DEVICE_ID, MVPD, answer, code, field, order, second_screen, tv};
+use super::{DEVICE_ID, MVPD, answer, code, control, field, second_screen, tv};
 
 const PATH: &str = "/api/v1/tokens/usermetadata";
 
 async fn put(bridge: &crate::support::Bridge, attributes: Value) {
     let profile =
         json!({ "service_provider": "REF", "device_id": DEVICE_ID, "mvpd": MVPD, "attributes": attributes });
-    order(bridge, "profiles", profile).await;
+    control(bridge, "profiles", profile).await;
 }
 
 #[tokio::test]
@@ -26,14 +26,14 @@ async fn attributes_of_every_json_type_are_returned_unchanged() {
     });
     put(&bridge, attributes).await;
     let device = format!("requestor=REF&deviceId={DEVICE_ID}");
-    let told = answer::json(&tv.get(&format!("{PATH}.json?{device}")).await, 200);
-    let data = &told["data"];
+    let metadata = answer::json(&tv.get(&format!("{PATH}.json?{device}")).await, 200);
+    let data = &metadata["data"];
     assert_eq!((&data["typeID"], &data["ratio"], &data["inHome"]), (&json!(7), &json!(1.5), &json!(false)));
     assert_eq!(data["maxRating"]["deep"], json!({ "er": [1, { "a": true }] }));
     assert_eq!((&data["language"], &data["channelID"]), (&json!("de <&> \"Ä\""), &json!([])));
     assert_eq!(data["zip"], json!(["UkVG", "QkFS"]));
-    assert_eq!(told["encrypted"], json!(["zip"]));
-    assert!(data.get("failed").is_none(), "{told}");
+    assert_eq!(metadata["encrypted"], json!(["zip"]));
+    assert!(data.get("failed").is_none(), "{metadata}");
 
     let xml = tv.get(&format!("{PATH}.xml?{device}")).await;
     let xml = answer::xml(&xml, 200);
@@ -51,7 +51,7 @@ async fn attributes_changed_by_an_authorization_are_visible_at_once_with_their_t
     let put = async |language: &str| {
         let profile = json!({ "service_provider": "REF", "device_id": DEVICE_ID, "mvpd": MVPD, "user": "ann",
             "not_before_ms": since, "attributes": { "language": language } });
-        order(&bridge, "profiles", profile).await;
+        control(&bridge, "profiles", profile).await;
     };
     put("en").await;
     let path = format!("{PATH}.json?requestor=REF&deviceId={DEVICE_ID}");

@@ -4,7 +4,7 @@ use passbridge::config::{BackendKind, RequestorConfig};
 use serde_json::{Value, json};
 
 use super::{
-    DEVICE_ID, MVPD, answer, check_login, code, configure, field, logged_in, order, second_screen, tv,
+    DEVICE_ID, MVPD, answer, check_login, code, configure, control, field, logged_in, second_screen, tv,
 };
 use crate::support::Bridge;
 
@@ -54,10 +54,11 @@ async fn a_resource_list_is_split_at_commas_outside_documents() {
     let (tv, _) = logged_in(&bridge).await;
     let list = encoded(&format!("news,{MRSS},films"));
     let path = format!("/api/v1/preauthorize.json?requestor=REF&deviceId={DEVICE_ID}&resource={list}");
-    let told = answer::json(&tv.get(&path).await, 200);
-    let ids: Vec<_> = told["resources"].as_array().expect("a list").iter().map(|one| &one["id"]).collect();
+    let response = answer::json(&tv.get(&path).await, 200);
+    let ids: Vec<_> =
+        response["resources"].as_array().expect("a list").iter().map(|one| &one["id"]).collect();
     assert_eq!(ids, ["news", MRSS, "films"]);
-    assert!(told["resources"][0]["authorized"].is_boolean());
+    assert!(response["resources"][0]["authorized"].is_boolean());
 }
 
 #[tokio::test]
@@ -214,7 +215,7 @@ async fn a_malformed_decision_is_an_upstream_fault_and_grants_nothing() {
         json!({ "decisions": [{ "authorized": "yes" }] }),
         json!({ "decisions": {} }),
     ] {
-        bridge.provider.mend().await;
+        bridge.provider.clear_faults().await;
         bridge.provider.fault(json!({ "path": "/api/v2/REF/decisions/", "merge": odd })).await;
         super::forget_answers(&bridge).await;
         for call in ["authorize", "tokens/media", "preauthorize"] {
@@ -224,7 +225,7 @@ async fn a_malformed_decision_is_an_upstream_fault_and_grants_nothing() {
         }
     }
     // A permission without a media token is permitted, but has no token for the player.
-    bridge.provider.mend().await;
+    bridge.provider.clear_faults().await;
     let now = bridge.provider.advance(0).await;
     let bare = json!({ "decisions": [{ "resource": "news", "serviceProvider": "REF", "mvpd": MVPD, "source": "mvpd",
         "authorized": true, "notBefore": now, "notAfter": now + 3_600_000 }] });
@@ -233,7 +234,7 @@ async fn a_malformed_decision_is_an_upstream_fault_and_grants_nothing() {
     answer::json(&tv.get(&path("authorize")).await, 200);
     let refused = tv.get(&path("tokens/media")).await;
     assert!(refused.status.is_server_error(), "{refused:?}");
-    bridge.provider.mend().await;
+    bridge.provider.clear_faults().await;
     super::forget_answers(&bridge).await;
     answer::json(&tv.get(&path("tokens/media")).await, 200);
 }
@@ -242,7 +243,7 @@ async fn a_malformed_decision_is_an_upstream_fault_and_grants_nothing() {
 async fn results_that_are_already_expired_are_not_cached() {
     let bridge = field().await;
     let (tv, _) = logged_in(&bridge).await;
-    order(&bridge, "verdicts", json!({ "authorized": true, "ttl_ms": -60_000, "times": 1 })).await;
+    control(&bridge, "verdicts", json!({ "authorized": true, "ttl_ms": -60_000, "times": 1 })).await;
     let about = format!("requestor=REF&deviceId={DEVICE_ID}&resource=old");
     let answered = tv.get(&format!("/api/v1/authorize.json?{about}")).await;
     assert!(answered.status == 200 || answered.status.is_server_error(), "{answered:?}");
@@ -257,7 +258,7 @@ async fn the_newer_of_two_logins_is_reported_and_a_logout_ends_both() {
     let (tv, _) = logged_in(&bridge).await;
     let now = bridge.provider.advance(0).await;
     let put = json!({ "service_provider": "REF", "device_id": DEVICE_ID, "mvpd": "Dish", "not_before_ms": now + 1_000 });
-    order(&bridge, "profiles", put).await;
+    control(&bridge, "profiles", put).await;
     super::forget_answers(&bridge).await;
     // The device has chosen its operator, so the lookup is about that one.
     let path = format!("/api/v1/tokens/authn.json?requestor=REF&deviceId={DEVICE_ID}");

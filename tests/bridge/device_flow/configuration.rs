@@ -2,12 +2,12 @@
 
 use serde_json::{Value, json};
 
-use super::{answer, field, order, second_screen::browser};
+use super::{answer, control, field, second_screen::browser};
 
 #[tokio::test]
 async fn the_list_parses_with_the_strictest_known_client() {
     let bridge = field().await;
-    order(&bridge, "mvpds", json!({ "id": "Bare", "displayName": "A & <B>", "logoUrl": "" })).await;
+    control(&bridge, "mvpds", json!({ "id": "Bare", "displayName": "A & <B>", "logoUrl": "" })).await;
     let listed = browser(&bridge).get("/api/v1/config/REF.xml").await;
     let xml = answer::xml(&listed, 200);
     assert!(xml.starts_with("<config>"), "{xml}");

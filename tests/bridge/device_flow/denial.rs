@@ -6,9 +6,9 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::{
-    answer, code, deny,
+    answer, code, control, deny,
     endpoint::{Asked, ENDPOINTS, Endpoint, every_format},
-    field, logged_in, order, tv,
+    field, logged_in, tv,
 };
 use crate::support::http::Answer;
 
@@ -44,7 +44,7 @@ async fn every_call_reports_a_device_that_is_not_logged_in() {
 #[tokio::test]
 async fn an_expired_login_is_distinguished_from_none() {
     let bridge = field().await;
-    order(&bridge, "settings", json!({ "profile_ms": 600_000 })).await;
+    control(&bridge, "settings", json!({ "profile_ms": 600_000 })).await;
     let (tv, code) = logged_in(&bridge).await;
     bridge.advance(Duration::from_secs(601)).await;
     for endpoint in &ENDPOINTS {
@@ -61,7 +61,7 @@ async fn an_expired_login_is_distinguished_from_none() {
 #[tokio::test]
 async fn the_messages_match_the_documents() {
     let bridge = field().await;
-    order(&bridge, "settings", json!({ "profile_ms": 600_000 })).await;
+    control(&bridge, "settings", json!({ "profile_ms": 600_000 })).await;
     let tv = tv(&bridge).await;
     let device = "requestor=REF&deviceId=2ab3fb02b8e2a2f2";
     let message_of =
@@ -79,7 +79,7 @@ async fn the_messages_match_the_documents() {
     bridge.advance(Duration::from_secs(5)).await;
     let none = json!({ "status": 404, "message": "Not Found", "details": null });
     assert_eq!(answer_of("/api/v1/tokens/authz", 404).await, none);
-    order(&bridge, "verdicts", json!({ "authorized": true, "ttl_ms": 60_000 })).await;
+    control(&bridge, "verdicts", json!({ "authorized": true, "ttl_ms": 60_000 })).await;
     answer_of("/api/v1/authorize", 200).await;
     bridge.advance(Duration::from_secs(61)).await;
     let gone = json!({ "status": 410, "message": "Gone", "details": null });
@@ -133,7 +133,7 @@ async fn a_denial_has_the_operators_own_message() {
         // No denial logs the viewer out.
         assert_eq!(super::check_login(&tv).await, 200, "{reason}");
     }
-    bridge.provider.order("DELETE", "verdicts", Value::Null).await;
+    bridge.provider.control("DELETE", "verdicts", Value::Null).await;
     let about = "requestor=REF&deviceId=2ab3fb02b8e2a2f2&resource=news";
     answer::json(&tv.get(&format!("/api/v1/authorize.json?{about}")).await, 200);
 }
@@ -143,7 +143,7 @@ async fn a_denial_replaces_an_earlier_permission() {
     let bridge = field().await;
     let (tv, _) = logged_in(&bridge).await;
     let about = "requestor=REF&deviceId=2ab3fb02b8e2a2f2&resource=news";
-    order(&bridge, "verdicts", json!({ "authorized": true, "ttl_ms": 600_000, "times": 1 })).await;
+    control(&bridge, "verdicts", json!({ "authorized": true, "ttl_ms": 600_000, "times": 1 })).await;
     answer::json(&tv.get(&format!("/api/v1/authorize.json?{about}")).await, 200);
     deny(&bridge, "authorization_denied_by_mvpd").await;
     // The earlier decision is cached, so the provider is not called.
@@ -159,7 +159,7 @@ async fn a_denial_replaces_an_earlier_permission() {
 async fn a_revoked_login_ends_with_the_first_decision_that_reports_it() {
     let bridge = field().await;
     let (tv, _) = logged_in(&bridge).await;
-    order(&bridge, "profiles/invalidate", json!({})).await;
+    control(&bridge, "profiles/invalidate", json!({})).await;
     let about = "requestor=REF&deviceId=2ab3fb02b8e2a2f2&resource=news";
     answer::message(&tv.get(&format!("/api/v1/authorize.json?{about}")).await, 403);
     assert_eq!(super::check_login(&tv).await, 403, "the provider is called despite the cache");

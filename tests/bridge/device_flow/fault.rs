@@ -40,7 +40,7 @@ async fn impatient() -> Bridge {
 }
 
 async fn break_with(bridge: &Bridge, fault: &Value) {
-    bridge.provider.mend().await;
+    bridge.provider.clear_faults().await;
     let mut fault = fault.clone();
     fault["path"] = json!("/api/v2/");
     bridge.provider.fault(fault).await;
@@ -83,7 +83,7 @@ async fn no_provider_fault_blames_a_client_or_logs_a_viewer_out() {
                 assert_no_blame(&place, &answered, format);
             }
         }
-        bridge.provider.mend().await;
+        bridge.provider.clear_faults().await;
         forget_answers(&bridge).await;
         assert_eq!(check_login(&tv).await, 200, "{name}");
     }
@@ -135,10 +135,10 @@ async fn a_fault_during_a_login_does_not_require_a_new_code() {
         forget_answers(&bridge).await;
         let started = page.get(&format!("/api/v1/authenticate?{query}")).await;
         assert_no_blame(name, &started, "json");
-        let told = tv.get(&format!("/api/v1/authenticate/{code}.json?requestor=REF")).await;
-        assert_no_blame(name, &told, "json");
+        let answered = tv.get(&format!("/api/v1/authenticate/{code}.json?requestor=REF")).await;
+        assert_no_blame(name, &answered, "json");
     }
-    bridge.provider.mend().await;
+    bridge.provider.clear_faults().await;
     bridge.advance(Duration::from_secs(120)).await;
     second_screen::log_in(&bridge, &code, MVPD).await;
     assert_eq!(check_login(&tv).await, 200);
@@ -153,7 +153,7 @@ async fn a_logout_that_does_not_reach_the_provider_fails_and_can_be_repeated() {
     let refused = tv.delete(path).await;
     assert!(refused.status.is_server_error(), "{refused:?}");
     answer::message(&refused, refused.status.as_u16());
-    bridge.provider.mend().await;
+    bridge.provider.clear_faults().await;
     forget_answers(&bridge).await;
     answer::empty(&tv.delete(path).await, 204);
     assert_eq!(check_login(&tv).await, 403);

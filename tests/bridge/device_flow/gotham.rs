@@ -39,9 +39,9 @@ async fn an_app_that_registers_at_each_start_stays_logged_in() {
     assert_eq!(answer::json(&second.get(&format!("/api/v1/tokens/authn?{device}")).await, 200), login);
     answer::json(&second.get(&format!("/api/v1/authorize?{device}&resource=MSGGO")).await, 200);
     answer::json(&second.get(&format!("/api/v1/tokens/media?{device}&resource=MSGGO")).await, 200);
-    let told = answer::json(&second.get(&format!("/api/v1/tokens/usermetadata?{device}")).await, 200);
+    let metadata = answer::json(&second.get(&format!("/api/v1/tokens/usermetadata?{device}")).await, 200);
     for name in ["zip", "userID", "mvpd"] {
-        assert_ne!(told["data"][name], Value::Null, "{name}: {told}");
+        assert_ne!(metadata["data"][name], Value::Null, "{name}: {metadata}");
     }
     let many =
         answer::json(&second.get(&format!("/api/v1/preauthorize?{device}&resource=YESN,MSGGO")).await, 200);

@@ -112,11 +112,11 @@ async fn forget_answers(bridge: &Bridge) {
 }
 
 /// Configures the mock provider.
-async fn order(bridge: &Bridge, path: &str, body: Value) {
-    bridge.provider.order("POST", path, body).await;
+async fn control(bridge: &Bridge, path: &str, body: Value) {
+    bridge.provider.control("POST", path, body).await;
 }
 
 /// Makes the operator deny resources with this code.
 async fn deny(bridge: &Bridge, code: &str) {
-    order(bridge, "verdicts", json!({ "code": code, "details": "Call us, ann" })).await;
+    control(bridge, "verdicts", json!({ "code": code, "details": "Call us, ann" })).await;
 }

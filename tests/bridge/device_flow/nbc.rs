@@ -6,7 +6,7 @@ use std::time::Duration;
 use passbridge::config::BackendKind;
 use serde_json::json;
 
-use super::{DEVICE_ID, MVPD, answer, client::Client, configure, field, order, signature::signed};
+use super::{DEVICE_ID, MVPD, answer, client::Client, configure, control, field, signature::signed};
 use crate::{
     browser,
     support::{Bridge, request::REQUESTOR, test_server::START},
@@ -34,7 +34,7 @@ async fn without_domain_of_the_provider() -> Bridge {
         requestor.domain_name = Some("example.com".to_owned());
     })
     .await;
-    order(&bridge, "settings", json!({ "domains": ["example.com"] })).await;
+    control(&bridge, "settings", json!({ "domains": ["example.com"] })).await;
     bridge
 }
 
@@ -95,13 +95,13 @@ async fn an_nbc_app_can_parse_metadata_before_it_checks_the_status() {
     let url = login_url(&app, &code(&app).await).await;
     browser::log_in(&bridge, &url).await;
     bridge.advance(Duration::from_secs(5)).await;
-    let told = answer::json(&app.get(&path).await, 200);
-    assert_eq!(answer::names(&told), ["data", "encrypted", "updated"]);
-    assert_eq!(told["encrypted"], json!(["zip"]));
-    assert!(told["updated"].is_u64(), "seconds: {told}");
-    assert!(told["updated"].as_u64() < Some(START), "not milliseconds: {told}");
-    assert_eq!((&told["data"]["mvpd"], &told["data"]["inHome"]), (&json!(MVPD), &json!(true)));
-    assert_eq!(told["data"]["channelID"], json!(["news", "sports"]));
+    let metadata = answer::json(&app.get(&path).await, 200);
+    assert_eq!(answer::names(&metadata), ["data", "encrypted", "updated"]);
+    assert_eq!(metadata["encrypted"], json!(["zip"]));
+    assert!(metadata["updated"].is_u64(), "seconds: {metadata}");
+    assert!(metadata["updated"].as_u64() < Some(START), "not milliseconds: {metadata}");
+    assert_eq!((&metadata["data"]["mvpd"], &metadata["data"]["inHome"]), (&json!(MVPD), &json!(true)));
+    assert_eq!(metadata["data"]["channelID"], json!(["news", "sports"]));
 }
 
 #[tokio::test]

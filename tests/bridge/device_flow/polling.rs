@@ -18,7 +18,7 @@ const SECOND: Duration = Duration::from_secs(1);
 
 /// The provider's counts of calls, by endpoint.
 async fn counted(bridge: &Bridge) -> BTreeMap<String, u64> {
-    let rates = bridge.provider.order("GET", "rates", Value::Null).await;
+    let rates = bridge.provider.control("GET", "rates", Value::Null).await;
     let rates: Value = serde_json::from_str(&rates.body).expect("JSON");
     let endpoints = rates["endpoints"].as_array().expect("a list").iter();
     let of = |rate: &Value| Some((rate["endpoint"].as_str()?.to_owned(), rate["calls"].as_u64()?));
@@ -159,7 +159,7 @@ async fn page_and_tv_see_the_login_after_the_code_has_expired_at_the_provider() 
 async fn a_login_that_ends_at_the_provider_is_gone_a_minute_later() {
     let bridge = field().await;
     let (tv, _) = logged_in(&bridge).await;
-    super::order(&bridge, "profiles/invalidate", serde_json::json!({})).await;
+    super::control(&bridge, "profiles/invalidate", serde_json::json!({})).await;
     super::forget_answers(&bridge).await;
     assert_eq!(check_login(&tv).await, 403);
 }

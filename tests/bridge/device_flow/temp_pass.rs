@@ -64,11 +64,11 @@ async fn the_viewer_of_a_promotional_trial_is_stored_and_sent_with_every_call() 
             serde_json::from_slice(&BASE64_STANDARD.decode(sent).expect("base64")).expect("JSON");
         assert!(sent["email"].as_str().expect("text").starts_with("f7ee5ec7"), "{sent}");
     }
-    let told =
+    let metadata =
         tv.get(&format!("/api/v1/tokens/usermetadata?requestor=REF&deviceId={DEVICE_ID}&format=json")).await;
-    let told = answer::json(&told, 200);
-    assert_eq!(told["data"]["remaining_resources"], json!(0));
-    assert_eq!(told["data"]["used_assets"].as_array().map(Vec::len), Some(5), "{told}");
+    let metadata = answer::json(&metadata, 200);
+    assert_eq!(metadata["data"]["remaining_resources"], json!(0));
+    assert_eq!(metadata["data"]["used_assets"].as_array().map(Vec::len), Some(5), "{metadata}");
 }
 
 #[tokio::test]

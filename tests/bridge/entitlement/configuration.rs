@@ -6,7 +6,7 @@ use passbridge::config::BackendKind;
 use serde_json::json;
 use tonic::Code;
 
-use super::{client, list, order};
+use super::{client, control, list};
 use crate::support::{Bridge, status::refused};
 
 const PATH: &str = "/api/v2/REF/configuration";
@@ -14,7 +14,7 @@ const PATH: &str = "/api/v2/REF/configuration";
 #[tokio::test]
 async fn operators_are_listed_in_the_providers_order_with_names_and_logos() {
     let bridge = Bridge::over(BackendKind::V2).await;
-    order(&bridge, "mvpds", json!({ "id": "Spectrum", "displayName": "", "logoUrl": "" })).await;
+    control(&bridge, "mvpds", json!({ "id": "Spectrum", "displayName": "", "logoUrl": "" })).await;
     let mvpds = client(&bridge).list_mvpds(list()).await.expect("lists").into_inner().mvpds;
     let ids: Vec<_> = mvpds.iter().map(|mvpd| mvpd.id.as_str()).collect();
     assert_eq!(ids[..3], ["Cablevision", "Comcast_SSO", "Spectrum"], "{ids:?}");
@@ -54,6 +54,6 @@ async fn a_failure_is_reported_and_not_cached() {
     fault.as_object_mut().expect("an object").extend(garbage.as_object().expect("an object").clone());
     bridge.provider.fault(fault).await;
     refused(client(&bridge).list_mvpds(list()).await, Code::Unavailable, "UPSTREAM_UNAVAILABLE");
-    bridge.provider.mend().await;
+    bridge.provider.clear_faults().await;
     client(&bridge).list_mvpds(list()).await.expect("lists");
 }

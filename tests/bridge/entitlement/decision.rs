@@ -5,7 +5,7 @@ use serde_json::json;
 use tonic::Code;
 use tonic_types::StatusExt;
 
-use super::{authorize, authorized, client, known_bridge, logged_in, order, preauthorize};
+use super::{authorize, authorized, client, control, known_bridge, logged_in, preauthorize};
 use crate::support::{
     Bridge,
     status::{probable_causes, refused, violated},
@@ -51,7 +51,7 @@ const DENIALS: [(&str, DenialReason); 33] = [
 ];
 
 async fn verdict(bridge: &Bridge, code: &str) {
-    order(bridge, "verdicts", json!({ "code": code, "details": "Call us, ann" })).await;
+    control(bridge, "verdicts", json!({ "code": code, "details": "Call us, ann" })).await;
 }
 
 #[tokio::test]
@@ -77,7 +77,7 @@ async fn each_denial_code_maps_to_a_denial_reason() {
 async fn the_source_of_a_decision_is_reported() {
     let bridge = logged_in(MVPD).await;
     for source in ["mvpd", "degradation", "temppass", "dummy"] {
-        order(&bridge, "verdicts", json!({ "source": source })).await;
+        control(&bridge, "verdicts", json!({ "source": source })).await;
         let permitted = authorized(&bridge, MVPD, "news").await;
         assert_eq!((permitted.decision(), permitted.source.as_str()), (Decision::Permit, source));
     }
@@ -133,7 +133,7 @@ async fn an_unreachable_provider_is_unavailable() {
 #[tokio::test]
 async fn a_resource_is_sent_and_returned_byte_for_byte() {
     let bridge = logged_in(MVPD).await;
-    order(&bridge, "settings", json!({ "pads_resources": true })).await;
+    control(&bridge, "settings", json!({ "pads_resources": true })).await;
     let mrss = format!(
         "<rss version=\"2.0\"><channel><title>Ärger & {}</title></channel></rss> ",
         "x".repeat(9_000)

@@ -59,10 +59,10 @@ async fn a_viewer_logs_in_watches_and_logs_out() {
     assert!(decisions.iter().all(|decision| decision.decision() == Decision::Permit), "{decisions:?}");
 
     let asked = bridge.while_time_passes(client.get_user_metadata(metadata())).await;
-    let told = asked.expect("returns attributes").into_inner();
-    assert_eq!(told.encrypted_attributes, ["zip"]);
-    assert_eq!(told.update_time, found.issue_time);
-    let attributes = told.attributes.expect("present").fields;
+    let response = asked.expect("returns attributes").into_inner();
+    assert_eq!(response.encrypted_attributes, ["zip"]);
+    assert_eq!(response.update_time, found.issue_time);
+    let attributes = response.attributes.expect("present").fields;
     let kind = |name: &str| attributes.get(name).and_then(|value| value.kind.clone()).expect(name);
     assert_eq!(kind("userID"), Kind::StringValue(found.user_id));
     assert_eq!(kind("inHome"), Kind::BoolValue(true));

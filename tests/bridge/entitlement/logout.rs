@@ -41,7 +41,7 @@ async fn one_failed_logout_does_not_stop_the_others_and_can_be_repeated() {
     refused(answer, Code::Unavailable, "UPSTREAM_UNAVAILABLE");
     refused(profile(&bridge, "Spectrum").await, Code::NotFound, "PROFILE_NOT_FOUND");
     profile(&bridge, "Cablevision").await.expect("still logged in");
-    bridge.provider.mend().await;
+    bridge.provider.clear_faults().await;
     let ended = bridge.while_time_passes(client.logout(logout())).await.expect("logs out").into_inner();
     assert_eq!(ended.mvpd_ids, ["Cablevision"]);
 }

@@ -35,9 +35,9 @@ fn client(bridge: &Bridge) -> EntitlementServiceClient<Channel> {
 }
 
 /// Configures the mock provider.
-async fn order(bridge: &Bridge, path: &str, body: Value) {
-    let order = call(bridge.provider.address(), "POST", &format!("/mock/{path}")).body(body.to_string());
-    let answer = order.send().await;
+async fn control(bridge: &Bridge, path: &str, body: Value) {
+    let request = call(bridge.provider.address(), "POST", &format!("/mock/{path}")).body(body.to_string());
+    let answer = request.send().await;
     assert!(answer.status.is_success(), "{answer:?}");
 }
 
@@ -45,7 +45,7 @@ async fn order(bridge: &Bridge, path: &str, body: Value) {
 async fn put_profile(bridge: &Bridge, mvpd: &str, more: Value) {
     let mut profile = json!({ "service_provider": REQUESTOR, "device_id": DEVICE_ID, "mvpd": mvpd });
     profile.as_object_mut().expect("an object").extend(more.as_object().expect("an object").clone());
-    order(bridge, "profiles", profile).await;
+    control(bridge, "profiles", profile).await;
 }
 
 /// A server that is registered with the provider, and a device without a login.

@@ -9,7 +9,7 @@ use passbridge::{
 use serde_json::json;
 use tonic::Code;
 
-use super::{authorized, client, get, known_bridge, list, metadata, order, profile, put_profile};
+use super::{authorized, client, control, get, known_bridge, list, metadata, profile, put_profile};
 use crate::support::{Bridge, request::REQUESTOR, status::refused};
 
 #[tokio::test]
@@ -49,7 +49,7 @@ async fn an_expired_login_is_distinguished_from_none_where_the_provider_shows_it
     let problem = json!({ "code": "authenticated_profile_expired" });
     bridge.provider.fault(json!({ "path": "/api/v2/REF/profiles/", "problem": problem })).await;
     refused(profile(&bridge, "Spectrum").await, Code::NotFound, "PROFILE_EXPIRED");
-    bridge.provider.mend().await;
+    bridge.provider.clear_faults().await;
     refused(profile(&bridge, "Spectrum").await, Code::NotFound, "PROFILE_NOT_FOUND");
 }
 
@@ -57,7 +57,7 @@ async fn an_expired_login_is_distinguished_from_none_where_the_provider_shows_it
 async fn a_revoked_login_is_not_returned() {
     let bridge = known_bridge().await;
     put_profile(&bridge, "Cablevision", json!({})).await;
-    order(&bridge, "profiles/invalidate", json!({})).await;
+    control(&bridge, "profiles/invalidate", json!({})).await;
     refused(profile(&bridge, "").await, Code::NotFound, "PROFILE_NOT_FOUND");
     refused(profile(&bridge, "Cablevision").await, Code::NotFound, "PROFILE_NOT_FOUND");
 }
@@ -65,7 +65,7 @@ async fn a_revoked_login_is_not_returned() {
 #[tokio::test]
 async fn a_used_trial_is_expired_whatever_the_provider_returns_for_its_profile() {
     let bridge = known_bridge().await;
-    order(&bridge, "settings", json!({ "trial_profiles": "usable" })).await;
+    control(&bridge, "settings", json!({ "trial_profiles": "usable" })).await;
     assert_eq!(profile(&bridge, "TempPass").await.expect("present").r#type(), ProfileType::Temporary);
     authorized(&bridge, "TempPass", "news").await;
     bridge.advance(Duration::from_secs(4 * 3_600)).await;
@@ -100,12 +100,12 @@ async fn viewer_attributes_that_the_provider_could_not_get_are_omitted() {
     put_profile(&bridge, "Cablevision", json!({ "attributes": attributes })).await;
     let mut client = client(&bridge);
     let asked = bridge.while_time_passes(client.get_user_metadata(metadata())).await;
-    let told = asked.expect("returns attributes").into_inner();
+    let response = asked.expect("returns attributes").into_inner();
     assert_eq!(
-        (told.mvpd_id.as_str(), &*told.encrypted_attributes),
+        (response.mvpd_id.as_str(), &*response.encrypted_attributes),
         ("Cablevision", &["zip".to_owned()][..])
     );
-    let attributes = told.attributes.expect("present").fields;
+    let attributes = response.attributes.expect("present").fields;
     assert!(attributes.contains_key("typeID") && attributes.contains_key("userID"));
     assert!(!attributes.contains_key("maxRating") && !attributes.contains_key("householdID"));
 }

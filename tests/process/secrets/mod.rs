@@ -100,7 +100,7 @@ async fn fail_at_the_provider(scene: &mut Scene) {
     for (round, fault) in faults.into_iter().enumerate() {
         scene.provider.fault(fault).await;
         rpc::call_upstreams(scene, round).await;
-        scene.provider.mend().await;
+        scene.provider.clear_faults().await;
     }
 }
 

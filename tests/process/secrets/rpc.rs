@@ -103,8 +103,8 @@ async fn log_in(scene: &Scene) {
         "mvpd": MVPD,
         "attributes": { "householdID": format!("{MARK}household") },
     });
-    let order = http::call(scene.provider.address(), "POST", "/mock/profiles").body(login.to_string());
-    assert!(order.send().await.status.is_success());
+    let request = http::call(scene.provider.address(), "POST", "/mock/profiles").body(login.to_string());
+    assert!(request.send().await.status.is_success());
 }
 
 /// Creates a code to look up, if the environment allows it.

@@ -49,14 +49,14 @@ fn counted(rates: &Value, list: &str) -> HashMap<String, Value> {
 #[tokio::test]
 async fn calls_are_counted_by_endpoint_and_by_address() {
     let provider = Provider::start().await;
-    provider.order("DELETE", "calls", json!(null)).await;
+    provider.control("DELETE", "calls", json!(null)).await;
     for mvpd in ["Cablevision", "Dish", "Spectrum"] {
         provider.profiles("tv", &format!("/{mvpd}")).await;
         provider.advance(2000).await;
     }
     provider.profiles("tv", "").await;
     provider.profiles("tv", "").await;
-    let rates = provider.order("GET", "rates", json!(null)).await;
+    let rates = provider.control("GET", "rates", json!(null)).await;
     let endpoints = counted(&rates, "endpoints");
     let slow = &endpoints["GET /api/v2/{serviceProvider}/profiles/{mvpd}"];
     assert_eq!((&slow["calls"], &slow["most_in_a_second"]), (&json!(3), &json!(1)), "{slow}");
@@ -70,9 +70,9 @@ async fn calls_are_counted_by_endpoint_and_by_address() {
 #[tokio::test]
 async fn refused_calls_are_counted() {
     let provider = Provider::with(&[]).await;
-    provider.order("DELETE", "calls", json!(null)).await;
+    provider.control("DELETE", "calls", json!(null)).await;
     refusal(&provider).await;
-    let rates = provider.order("GET", "rates", json!(null)).await;
+    let rates = provider.control("GET", "rates", json!(null)).await;
     let rate = &counted(&rates, "addresses")[TV_ADDRESS];
     assert_eq!(rate["refused"], 1, "{rate}");
     assert!(rate["most_in_a_second"].as_u64() >= Some(2), "{rate}");
@@ -82,11 +82,11 @@ async fn refused_calls_are_counted() {
 async fn every_response_has_the_configured_delay() {
     let provider = Provider::start().await;
     let path = "/api/v2/REF/configuration";
-    provider.order("POST", "settings", json!({ "delay_ms": 86_400_000 })).await;
+    provider.control("POST", "settings", json!({ "delay_ms": 86_400_000 })).await;
     let mut waiting = Box::pin(provider.call("GET", path).send());
     let arrived = async {
         loop {
-            let calls = provider.order("GET", "calls", json!(null)).await;
+            let calls = provider.control("GET", "calls", json!(null)).await;
             let calls = calls.as_array().expect("a list").clone();
             if calls.iter().any(|call| call["path"] == path) {
                 break calls;
@@ -97,6 +97,6 @@ async fn every_response_has_the_configured_delay() {
         answer = &mut waiting => panic!("answered at once: {answer:?}"),
         calls = arrived => assert_eq!(calls.last().expect("one")["status"], 0, "no response yet"),
     }
-    provider.order("POST", "settings", json!({ "delay_ms": 0 })).await;
+    provider.control("POST", "settings", json!({ "delay_ms": 0 })).await;
     ok(&provider.call("GET", path).send().await);
 }

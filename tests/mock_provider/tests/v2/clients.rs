@@ -7,9 +7,9 @@ use crate::support::{Provider, http, of_device, ok, refused};
 #[tokio::test]
 async fn a_client_does_not_see_profiles_of_another_client() {
     let mut provider = Provider::start().await;
-    provider.order("POST", "settings", json!({ "clients_per_statement": "many" })).await;
+    provider.control("POST", "settings", json!({ "clients_per_statement": "many" })).await;
     let code = provider.code("tv", "Cablevision").await;
-    provider.order("POST", "login", json!({ "service_provider": "REF", "code": code })).await;
+    provider.control("POST", "login", json!({ "service_provider": "REF", "code": code })).await;
     let first = provider.token.clone();
     provider.token = provider.register("a.statement").await;
     assert_eq!(provider.profiles("tv", "").await, json!({}), "not even to the same application");
@@ -21,7 +21,7 @@ async fn a_client_does_not_see_profiles_of_another_client() {
 
     provider.token = first;
     assert!(provider.profiles("tv", "").await["Cablevision"].is_object(), "these logins stay valid");
-    let calls = provider.order("GET", "calls", json!(null)).await;
+    let calls = provider.control("GET", "calls", json!(null)).await;
     let mut clients: Vec<_> =
         calls.as_array().expect("a list").iter().filter_map(|call| call["client"].as_str()).collect();
     clients.dedup();
@@ -52,7 +52,7 @@ async fn a_call_requires_a_token_for_its_service_provider_and_a_device() {
     assert_eq!(refused(&bare.send().await, 400), "invalid_header_device_info");
     let unknown = provider.of("tv", "GET", "/api/v2/UNKNOWN/profiles").send().await;
     assert_eq!(refused(&unknown, 400), "invalid_parameter_service_provider");
-    provider.order("POST", "settings", json!({ "service_providers": ["REF"] })).await;
+    provider.control("POST", "settings", json!({ "service_providers": ["REF"] })).await;
     let foreign = provider.of("tv", "GET", "/api/v2/OTHER/profiles").send().await;
     assert_eq!(refused(&foreign, 401), "invalid_access_token_service_provider");
     ok(&provider.of("tv", "GET", path).send().await);

@@ -55,10 +55,10 @@ async fn tests_add_change_and_remove_operators() {
     let provider = Provider::start().await;
     let behavior = json!({ "service_providers": ["OTHER"] });
     provider
-        .order("POST", "mvpds", json!({ "id": "New", "displayName": "The new one", "behavior": behavior }))
+        .control("POST", "mvpds", json!({ "id": "New", "displayName": "The new one", "behavior": behavior }))
         .await;
-    provider.order("POST", "mvpds", json!({ "id": "Dish", "displayName": "Dish & more" })).await;
-    provider.order("DELETE", "mvpds", json!({ "id": "Spectrum" })).await;
+    provider.control("POST", "mvpds", json!({ "id": "Dish", "displayName": "Dish & more" })).await;
+    provider.control("DELETE", "mvpds", json!({ "id": "Spectrum" })).await;
     let (here, there) = (read(&provider, "REF").await, read(&provider, "OTHER").await);
     assert_eq!(mvpd(&here, "New"), &Value::Null, "not integrated with this service provider");
     assert_eq!(mvpd(&there, "New")["displayName"], "The new one");

@@ -64,7 +64,7 @@ async fn a_preauthorization_informs_about_each_resource_in_order() {
     let provider = logged_in().await;
     let denied =
         json!({ "resource": "b", "code": "preauthorization_denied_by_mvpd", "question": "preauthorize" });
-    provider.order("POST", "verdicts", denied).await;
+    provider.control("POST", "verdicts", denied).await;
     let decisions = provider.decide("tv", "preauthorize", "Cablevision", &["a", "b", "c"]).await;
     let shown_decisions: Vec<_> =
         decisions.iter().map(|one| (one["resource"].as_str().expect("text"), shown(one).0)).collect();
@@ -85,7 +85,7 @@ async fn every_documented_denial_can_be_ordered_for_a_resource_or_a_device() {
     for (code, action, status) in DENIALS {
         let verdict =
             json!({ "device_id": "tv", "resource": "news", "code": code, "details": "Ask them", "times": 1 });
-        provider.order("POST", "verdicts", verdict).await;
+        provider.control("POST", "verdicts", verdict).await;
         for (device, resource) in [("phone", "news"), ("tv", "sports")] {
             let decisions = provider.decide(device, "authorize", "Cablevision", &[resource]).await;
             assert!(shown(&decisions[0]).0, "{code} is not set for {resource} on {device}");
@@ -108,7 +108,7 @@ async fn every_documented_denial_can_be_ordered_for_a_resource_or_a_device() {
 async fn decisions_have_their_source() {
     let provider = logged_in().await;
     let behave = async |behavior: Value| {
-        provider.order("POST", "mvpds", json!({ "id": "Cablevision", "behavior": behavior })).await;
+        provider.control("POST", "mvpds", json!({ "id": "Cablevision", "behavior": behavior })).await;
         let decisions = provider.decide("tv", "authorize", "Cablevision", &["news"]).await;
         decisions[0].clone()
     };
@@ -122,7 +122,7 @@ async fn decisions_have_their_source() {
     assert_eq!(decision["error"]["code"], "authorization_denied_by_degradation_rule");
 
     provider
-        .order("POST", "verdicts", json!({ "source": "temppass", "authorized": true, "ttl_ms": 1000 }))
+        .control("POST", "verdicts", json!({ "source": "temppass", "authorized": true, "ttl_ms": 1000 }))
         .await;
     let decision = behave(json!({})).await;
     assert_eq!(shown(&decision), (true, "temppass"), "a test can set any source");
@@ -130,7 +130,7 @@ async fn decisions_have_their_source() {
         decision["notAfter"], decision["token"]["notAfter"],
         "a token expires no later than its decision"
     );
-    provider.order("DELETE", "verdicts", json!(null)).await;
+    provider.control("DELETE", "verdicts", json!(null)).await;
     assert_eq!(shown(&behave(json!({ "degradation": null })).await), (true, "dummy"));
 }
 
@@ -149,7 +149,7 @@ async fn a_decision_requires_one_to_a_few_resources() {
     assert_eq!(refused(&answer, 400), "too_many_resources");
     assert!(answer.body.contains(r#""status":403"#), "the body has another status: {answer:?}");
     provider
-        .order(
+        .control(
             "POST",
             "settings",
             json!({ "max_preauthorize": 6, "max_authorize": 1, "pads_resources": true }),

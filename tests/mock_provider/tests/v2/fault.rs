@@ -9,7 +9,7 @@ async fn an_ordered_error_is_returned_as_often_as_ordered() {
     let provider = Provider::start().await;
     let problem = json!({ "code": "invalid_configuration_platform", "details": "no platform" });
     provider
-        .order("POST", "faults", json!({ "path": "/api/v2/REF/profiles", "times": 2, "problem": problem }))
+        .control("POST", "faults", json!({ "path": "/api/v2/REF/profiles", "times": 2, "problem": problem }))
         .await;
     for _ in 0..2 {
         let answer = provider.of("tv", "GET", "/api/v2/REF/profiles").send().await;
@@ -23,7 +23,7 @@ async fn an_ordered_error_is_returned_as_often_as_ordered() {
 async fn an_ordered_error_can_have_another_status() {
     let provider = Provider::start().await;
     let problem = json!({ "code": "network_connection_timeout", "status": 500 });
-    provider.order("POST", "faults", json!({ "path": "/api/v2/", "problem": problem })).await;
+    provider.control("POST", "faults", json!({ "path": "/api/v2/", "problem": problem })).await;
     let answer = provider.call("GET", "/api/v2/REF/configuration").send().await;
     assert_eq!(refused(&answer, 500), "network_connection_timeout");
     assert!(answer.body.contains(r#""status":403"#), "{answer:?}");
@@ -32,7 +32,7 @@ async fn an_ordered_error_can_have_another_status() {
 #[tokio::test]
 async fn an_invalid_order_is_refused() {
     let provider = Provider::start().await;
-    for (path, order) in [
+    for (path, control) in [
         ("faults", json!({ "path": "/", "problem": { "code": "no_such_code" } })),
         ("verdicts", json!({ "code": "no_such_code" })),
         ("verdicts", json!({ "resources": "a" })),
@@ -44,8 +44,8 @@ async fn an_invalid_order_is_refused() {
         ("nothing", json!({})),
     ] {
         let call = http::call(provider.address, "POST", &format!("/mock/{path}"));
-        let answer = call.body(order.to_string()).send().await;
-        assert!(answer.status.is_client_error(), "{path} {order}: {answer:?}");
+        let answer = call.body(control.to_string()).send().await;
+        assert!(answer.status.is_client_error(), "{path} {control}: {answer:?}");
     }
 }
 
@@ -60,7 +60,7 @@ async fn every_error_code_of_the_openapi_file_can_be_ordered() {
     let provider = Provider::start().await;
     for code in codes {
         let fault = json!({ "path": "/api/v2/", "times": 1, "problem": { "code": code, "status": 400 } });
-        provider.order("POST", "faults", fault).await;
+        provider.control("POST", "faults", fault).await;
         let answer = provider.call("GET", "/api/v2/REF/configuration").send().await;
         assert_eq!(&json!(refused(&answer, 400)), code);
     }

@@ -75,7 +75,7 @@ async fn a_viewer_logs_in_on_the_operators_page_and_is_redirected_back() {
         "password": "right",
         "attributes": { "zip": ["12345"], "householdID": "the house" },
     });
-    provider.order("POST", "accounts", account).await;
+    provider.control("POST", "accounts", account).await;
     let session = provider.session("tv", &complete("Cablevision")).await;
     let code = session["code"].as_str().expect("a code");
     assert_eq!(provider.profiles("tv", &format!("/code/{code}")).await, json!({}));
@@ -104,7 +104,7 @@ async fn a_viewer_logs_in_on_the_operators_page_and_is_redirected_back() {
 async fn a_failed_or_cancelled_login_redirects_back_without_a_profile() {
     let provider = Provider::start().await;
     let account = json!({ "mvpd": "Cablevision", "user_name": "bob", "is_refused": true });
-    provider.order("POST", "accounts", account).await;
+    provider.control("POST", "accounts", account).await;
     for fields in ["username=bob&password=any", "username=&password=&cancel=1"] {
         let code = provider.code("tv", "Cablevision").await;
         let page = login_page(&provider, &code).await;
@@ -116,7 +116,7 @@ async fn a_failed_or_cancelled_login_redirects_back_without_a_profile() {
         submit(&provider, &page, "username=eve&password=any").await.elsewhere();
         let profiles = provider.profiles("tv", &format!("/code/{code}")).await;
         assert!(profiles["Cablevision"].is_object(), "{fields}: {profiles}");
-        provider.order("POST", "profiles/invalidate", json!({})).await;
+        provider.control("POST", "profiles/invalidate", json!({})).await;
     }
 }
 
@@ -172,7 +172,7 @@ async fn a_test_can_finish_a_login_itself() {
     let login = json!({
         "service_provider": "REF", "code": session["code"], "mvpd": "Dish", "profile": profile,
     });
-    assert_eq!(provider.order("POST", "login", login).await, json!({ "api": "v2" }));
+    assert_eq!(provider.control("POST", "login", login).await, json!({ "api": "v2" }));
     let profiles = provider.profiles("tv", "").await;
     assert_eq!(profiles["Dish"]["attributes"]["language"], Value::Null);
     provider.advance(60_000).await;

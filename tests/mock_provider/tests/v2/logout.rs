@@ -20,14 +20,14 @@ fn action(logouts: &Value, mvpd: &str) -> (String, String, bool) {
 
 async fn put(provider: &Provider, mvpd: &str, kind: &str) {
     let profile = json!({ "service_provider": "REF", "device_id": "tv", "mvpd": mvpd, "type": kind });
-    provider.order("POST", "profiles", profile).await;
+    provider.control("POST", "profiles", profile).await;
 }
 
 #[tokio::test]
 async fn the_logout_action_depends_on_the_profile_which_is_deleted_at_once() {
     let provider = Provider::start().await;
     provider
-        .order("POST", "mvpds", json!({ "id": "Spectrum", "behavior": { "degradation": "AuthNAll" } }))
+        .control("POST", "mvpds", json!({ "id": "Spectrum", "behavior": { "degradation": "AuthNAll" } }))
         .await;
     for (mvpd, kind, name, interaction, has_url) in [
         ("Cablevision", "regular", "logout", "interactive", true),

@@ -43,7 +43,7 @@ async fn responses_conform_to_the_providers_openapi_files() {
     sent(get(&path), 200).await;
     assert_eq!(sent(form(post(&path), &complete("Cablevision")), 200).await["actionName"], "authenticate");
     let login = json!({ "service_provider": "REF", "code": open["code"], "mvpd": "Cablevision" });
-    provider.order("POST", "login", login).await;
+    provider.control("POST", "login", login).await;
     assert_eq!(sent(form(post(&path), &complete("Cablevision")), 200).await["actionName"], "authorize");
     assert_eq!(sent(get("sessions/NOSUCH1"), 400).await["code"], "invalid_parameter_code");
 
@@ -55,20 +55,20 @@ async fn responses_conform_to_the_providers_openapi_files() {
             "service_provider": "REF", "device_id": "tv", "mvpd": mvpd, "type": kind,
             "attributes": { "number": 1, "encrypted": failed },
         });
-        provider.order("POST", "profiles", profile).await;
+        provider.control("POST", "profiles", profile).await;
     }
     assert_eq!(sent(get("profiles"), 200).await["profiles"].as_object().expect("a map").len(), 4);
     for path in ["profiles/Cablevision", &path.replace("sessions", "profiles/code")] {
         assert!(sent(get(path), 200).await["profiles"]["Cablevision"].is_object(), "{path}");
     }
-    provider.order("POST", "settings", json!({ "trial_profiles": "usable" })).await;
+    provider.control("POST", "settings", json!({ "trial_profiles": "usable" })).await;
     let identity = encoded(&json!({ "email": "ann@example.com" }));
     let promotional = get("profiles/TempPassREF").header("ap-temppass-identity", &identity);
     assert!(sent(promotional, 200).await["profiles"]["TempPassREF"].is_object());
 
     // Decisions: permitted, denied, and with too many resources.
     provider
-        .order("POST", "verdicts", json!({ "resource": "b", "code": "authorization_denied_by_mvpd" }))
+        .control("POST", "verdicts", json!({ "resource": "b", "code": "authorization_denied_by_mvpd" }))
         .await;
     let asked =
         |question: &str, mvpd: &str, resources: &[&str]| provider.asked("tv", question, mvpd, resources);
@@ -110,7 +110,9 @@ async fn responses_conform_to_the_providers_openapi_files() {
         ("internal_server_error", 500),
     ] {
         let problem = json!({ "code": code, "status": status, "details": "text" });
-        provider.order("POST", "faults", json!({ "path": "/api/v2/", "times": 1, "problem": problem })).await;
+        provider
+            .control("POST", "faults", json!({ "path": "/api/v2/", "times": 1, "problem": problem }))
+            .await;
         assert_eq!(sent(get("profiles"), status).await["code"], code);
     }
 }

@@ -48,7 +48,7 @@ async fn a_partner_login_becomes_a_profile() {
 async fn without_usable_single_sign_on_the_basic_login_is_used() {
     let provider = Provider::start().await;
     let off = json!({ "id": "Comcast_SSO", "enablePlatformServices": false });
-    provider.order("POST", "mvpds", off).await;
+    provider.control("POST", "mvpds", off).await;
     for (status, form, action, reason) in [
         (status("denied", "", ""), PLACE, "resume", "pfs_fallback"),
         (status("granted", "Comcast", LATER), PLACE, "authenticate", "configuration_fallback"),

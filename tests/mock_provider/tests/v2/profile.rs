@@ -5,9 +5,9 @@ use serde_json::{Value, json};
 use crate::support::{Provider, refused};
 
 async fn put(provider: &Provider, device: &str, mvpd: &str, more: Value) {
-    let mut order = json!({ "service_provider": "REF", "device_id": device, "mvpd": mvpd });
-    order.as_object_mut().expect("an object").extend(more.as_object().expect("an object").clone());
-    provider.order("POST", "profiles", order).await;
+    let mut profile = json!({ "service_provider": "REF", "device_id": device, "mvpd": mvpd });
+    profile.as_object_mut().expect("an object").extend(more.as_object().expect("an object").clone());
+    provider.control("POST", "profiles", profile).await;
 }
 
 #[tokio::test]
@@ -57,7 +57,7 @@ async fn a_profile_ends_by_expiry_and_invalidation() {
     put(&provider, "tv", "Dish", json!({})).await;
     put(&provider, "phone", "Dish", json!({})).await;
     let meant = json!({ "device_id": "tv", "mvpd": "Dish" });
-    assert_eq!(provider.order("POST", "profiles/invalidate", meant).await, json!({ "invalidated": 1 }));
+    assert_eq!(provider.control("POST", "profiles/invalidate", meant).await, json!({ "invalidated": 1 }));
     for path in ["", "/Cablevision", "/Dish"] {
         assert_eq!(provider.profiles("tv", path).await, json!({}), "{path}");
     }
@@ -82,7 +82,7 @@ async fn the_profile_of_a_code_is_returned_until_its_session_expires() {
     let code = provider.code("tv", "Cablevision").await;
     put(&provider, "tv", "Dish", json!({})).await;
     let login = json!({ "service_provider": "REF", "code": code });
-    provider.order("POST", "login", login).await;
+    provider.control("POST", "login", login).await;
     let profiles = provider.profiles("tv", &format!("/code/{code}")).await;
     assert_eq!(profiles.as_object().expect("a map").keys().collect::<Vec<_>>(), ["Cablevision"]);
     provider.advance(30 * 60 * 1000).await;
@@ -94,7 +94,9 @@ async fn the_profile_of_a_code_is_returned_until_its_session_expires() {
 #[tokio::test]
 async fn a_degraded_operator_returns_a_profile_for_every_device() {
     let provider = Provider::start().await;
-    provider.order("POST", "mvpds", json!({ "id": "Dish", "behavior": { "degradation": "AuthNAll" } })).await;
+    provider
+        .control("POST", "mvpds", json!({ "id": "Dish", "behavior": { "degradation": "AuthNAll" } }))
+        .await;
     let profiles = provider.profiles("tv", "/Dish").await;
     assert_eq!(
         (&profiles["Dish"]["type"], &profiles["Dish"]["issuer"]),

@@ -56,9 +56,9 @@ async fn a_session_without_a_needed_login_requires_no_action() {
     let sso = json!({
         "service_provider": "REF", "device_id": "tv", "mvpd": "Comcast_SSO", "type": "platformSSO",
     });
-    provider.order("POST", "profiles", sso).await;
+    provider.control("POST", "profiles", sso).await;
     let degraded = json!({ "id": "Dish", "behavior": { "degradation": "AuthNAll" } });
-    provider.order("POST", "mvpds", degraded).await;
+    provider.control("POST", "mvpds", degraded).await;
     for (mvpd, reason) in [
         ("Cablevision", "authenticated"),
         ("Comcast_SSO", "authenticatedSSO"),
@@ -98,7 +98,7 @@ async fn invalid_session_parameters_are_refused() {
             assert_eq!(refused(&call.send().await, 400), expected, "{form}");
         }
     }
-    provider.order("POST", "settings", json!({ "accepts_any_domain": true })).await;
+    provider.control("POST", "settings", json!({ "accepts_any_domain": true })).await;
     for call in with("domainName=elsewhere.example") {
         ok(&call.send().await);
     }
@@ -118,7 +118,7 @@ async fn invalid_session_parameters_are_refused() {
 #[tokio::test]
 async fn a_session_expires() {
     let provider = Provider::start().await;
-    provider.order("POST", "settings", json!({ "session_ms": 60_000 })).await;
+    provider.control("POST", "settings", json!({ "session_ms": 60_000 })).await;
     let code = provider.code("tv", "Cablevision").await;
     let path = format!("/api/v2/REF/sessions/{code}");
     ok(&provider.call("GET", &path).send().await);

@@ -62,7 +62,7 @@ impl Provider {
     }
 
     /// The response to a control call.
-    pub async fn order(&self, method: &str, path: &str, body: Value) -> Value {
+    pub async fn control(&self, method: &str, path: &str, body: Value) -> Value {
         let call = http::call(self.running.address(), method, &format!("/mock/{path}"));
         let answer = call.body(body.to_string()).send().await;
         assert!(answer.status.is_success(), "{answer:?}");
@@ -71,7 +71,7 @@ impl Provider {
 
     /// Advances its clock.
     pub async fn advance(&self, milliseconds: i64) {
-        self.order("POST", "clock", json!({ "advance_ms": milliseconds })).await;
+        self.control("POST", "clock", json!({ "advance_ms": milliseconds })).await;
     }
 
     /// A call with the client's token.
@@ -106,7 +106,7 @@ impl Provider {
     /// Logs the device's viewer in without a browser.
     pub async fn log_in(&self, device: &str, mvpd: &str) {
         let code = self.code(device, mvpd).await;
-        self.order("POST", "login", json!({ "service_provider": "REF", "code": code, "mvpd": mvpd })).await;
+        self.control("POST", "login", json!({ "service_provider": "REF", "code": code, "mvpd": mvpd })).await;
     }
 
     /// The decisions on these resources.

@@ -10,10 +10,10 @@ const USED_UP: [&str; 2] =
 /// A provider with TempPasses as documented, and one that allows two resources in one minute.
 async fn documented() -> Provider {
     let provider = Provider::start().await;
-    provider.order("POST", "settings", json!({ "trial_profiles": "usable" })).await;
+    provider.control("POST", "settings", json!({ "trial_profiles": "usable" })).await;
     let trial = json!({ "duration_ms": 60_000, "max_resources": 2 });
     let promotional = json!({ "id": "Flexible", "isTempPass": true, "behavior": { "trial": trial } });
-    provider.order("POST", "mvpds", promotional).await;
+    provider.control("POST", "mvpds", promotional).await;
     provider
 }
 
@@ -110,7 +110,7 @@ async fn the_code_of_a_session_that_names_a_temp_pass_shows_its_profile() {
     let profiles = provider.profiles("tv", &format!("/code/{code}")).await;
     assert_eq!(profiles["TempPass"]["type"], "temporary");
     provider.decide("tv", "authorize", "TempPass", &["news"]).await;
-    provider.order("POST", "settings", json!({ "session_ms": 86_400_000 })).await;
+    provider.control("POST", "settings", json!({ "session_ms": 86_400_000 })).await;
     provider.advance(29 * 60 * 1000).await;
     assert!(provider.profiles("tv", &format!("/code/{code}")).await["TempPass"].is_object());
 }
@@ -119,7 +119,7 @@ async fn the_code_of_a_session_that_names_a_temp_pass_shows_its_profile() {
 async fn a_misconfigured_temp_pass_is_an_error() {
     let provider = documented().await;
     let broken = json!({ "id": "TempPassBroken", "behavior": { "trial": { "duration_ms": 0 } } });
-    provider.order("POST", "mvpds", broken).await;
+    provider.control("POST", "mvpds", broken).await;
     let answer = provider.of("tv", "GET", "/api/v2/REF/profiles/TempPassBroken").send().await;
     assert_eq!(refused(&answer, 500), "invalid_configuration_temporary_access");
     let decisions = provider.decide("tv", "authorize", "TempPassBroken", &["news"]).await;
