@@ -15,52 +15,53 @@ import (
 	passbridgev1 "github.com/passbridge/passbridge/clients/go/passbridge/v1"
 )
 
-// batchInFlight is how many items the server has in work at a time.
+// batchInFlight is the number of items that the server processes at a time.
 const batchInFlight = 256
 
-// A BatchAnswer says what became of one of many resets.
+// A BatchAnswer is the result of one reset of a batch.
 type BatchAnswer struct {
-	// Item is what was asked for.
+	// Item is the request.
 	Item *passbridgev1.BatchResetTempPassRequest
-	// Err is why the item failed; nil where it didn't.
+	// Err is the error of the item; nil if it succeeded.
 	Err *Error
-	// ResetCount is how many trials were reset; nil where it isn't known.
+	// ResetCount is the number of trials that were reset; nil if it is not known.
 	ResetCount *uint64
-	// Answered is how many items were answered so far, this one included, and Failed how many of these have failed.
+	// Answered is the number of items that were answered so far, including this one. Failed is the number of failures among
+	// them.
 	Answered, Failed int
 }
 
-// A BatchResult is what became of a batch as a whole.
+// A BatchResult summarizes a batch.
 type BatchResult struct {
-	// Answered is how many items were answered, and Failed how many of these have failed.
+	// Answered is the number of items that were answered. Failed is the number of failures among them.
 	Answered, Failed int
 }
 
-// A BatchError is why a batch broke off. It wraps what ended the stream.
+// A BatchError reports that a batch was interrupted. It wraps the error that ended the stream.
 type BatchError struct {
-	// Unanswered are the items that were taken from the sequence and never answered, in their order: each may have been reset
-	// or not. To reset them again does no harm. With those that BatchResult counts as answered they are all that was taken:
-	// the rest of the sequence has not been sent.
+	// Unanswered has the items that were read from the sequence but not answered, in their order. Each may or may not have been
+	// reset; it is safe to reset them again. Items that are neither here nor counted in [BatchResult.Answered] were not read from
+	// the sequence and not sent.
 	Unanswered []*passbridgev1.BatchResetTempPassRequest
-	// Err is what ended the stream.
+	// Err is the error that ended the stream.
 	Err error
 }
 
-// Error says how many items have no answer, and why.
+// Error returns the number of unanswered items and the cause.
 func (e *BatchError) Error() string {
-	return fmt.Sprintf("passbridge: the batch broke off with %d items unanswered: %v", len(e.Unanswered), e.Err)
+	return fmt.Sprintf("passbridge: batch interrupted with %d items unanswered: %v", len(e.Unanswered), e.Err)
 }
 
-// Unwrap gives what ended the stream.
+// Unwrap returns the error that ended the stream.
 func (e *BatchError) Unwrap() error { return e.Err }
 
-// BatchReset resets many trials over one stream, and reports each answer to progress, which may be nil. At most 256 items are
-// in work at a time, and no more are taken from items until one of them is answered. Both functions run on the caller's
-// goroutine. An item that fails ends nothing: progress is told its error, and BatchResult counts it.
+// BatchReset resets many trials over one stream and calls progress, which may be nil, with each result. At most 256 items are in
+// flight; the next item is read from items when one of them is answered. Both functions run on the caller's goroutine. An item
+// that fails does not end the batch: progress receives its error, and BatchResult counts it.
 //
-// Where the stream breaks, or ctx ends, the error is a [*BatchError], which has the items without an answer.
+// If the stream is interrupted or ctx ends, the error is a [*BatchError] with the unanswered items.
 //
-// The client's default deadline doesn't hold here: give it a context that ends.
+// The client's default deadline does not apply: pass a context that ends.
 func (c *Client) BatchReset(
 	ctx context.Context, items iter.Seq[*passbridgev1.BatchResetTempPassRequest], progress func(BatchAnswer),
 ) (BatchResult, error) {
@@ -82,14 +83,15 @@ func (c *Client) BatchReset(
 
 type batchStream = grpc.BidiStreamingClient[passbridgev1.BatchResetTempPassRequest, passbridgev1.BatchResetTempPassResponse]
 
-// received is an answer, or the end of the stream.
+// received is a response, or the end of the stream.
 type received struct {
 	response *passbridgev1.BatchResetTempPassResponse
 	err      error
 }
 
-// receive takes the answers from the stream, to its end or until nobody asks for them any more. The channel holds an answer
-// for each item in flight and the end, so that the server never waits for somebody who waits for it.
+// receive reads responses from the stream until it ends or over is closed. The channel has room for a response to each item in
+// flight and for the end of the stream. This prevents a deadlock between a server that waits for its responses to be read and a
+// client that waits to send.
 func receive(stream batchStream, over <-chan struct{}) <-chan received {
 	answers := make(chan received, batchInFlight+1)
 	go func() {
@@ -108,12 +110,13 @@ func receive(stream batchStream, over <-chan struct{}) <-chan received {
 	return answers
 }
 
-// batch is a batch under way.
+// batch is the state of a running batch.
 type batch struct {
 	stream   batchStream
 	answers  <-chan received
 	progress func(BatchAnswer)
-	// waiting are the items in flight, by the number that they are sent with. The caller's own item_id needn't be unique.
+	// waiting has the items in flight by the number that is sent as their item_id, because the caller's own item_id need not be
+	// unique.
 	waiting map[int]*passbridgev1.BatchResetTempPassRequest
 	taken   int
 	result  BatchResult
@@ -151,7 +154,7 @@ func (b *batch) send(item *passbridgev1.BatchResetTempPassRequest) error {
 	if err != io.EOF {
 		return err
 	}
-	// The stream is over; the answers say why.
+	// The stream has ended; receiving returns the error.
 	for {
 		if err := b.answer(<-b.answers); err != nil {
 			return err
@@ -166,7 +169,7 @@ func (b *batch) answer(got received) error {
 	number, err := strconv.Atoi(got.response.GetItemId())
 	item, isOurs := b.waiting[number]
 	if err != nil || !isOurs {
-		return fmt.Errorf("passbridge: the server answered an item %q that it wasn't asked for", got.response.GetItemId())
+		return fmt.Errorf("passbridge: the server answered the item %q, which is not in flight", got.response.GetItemId())
 	}
 	delete(b.waiting, number)
 	failure := ErrorOf(got.response.GetStatus())

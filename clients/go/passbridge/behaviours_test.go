@@ -16,31 +16,31 @@ import (
 	passbridgev1 "github.com/passbridge/passbridge/clients/go/passbridge/v1"
 )
 
-// behaviours are the tests of what every client of passbridge does, by the ids in clients/behaviours.txt.
+// behaviours has a test for each behavior in clients/behaviours.txt, by id.
 var behaviours = map[string]func(*testing.T){
-	"create":                      createsWithDeviceInformation,
-	"violation":                   namesTheFieldThatIsRefused,
-	"read":                        readsACode,
-	"watch_released":              watchesUntilReleased,
-	"idempotent_repeat":           repeatsWithTheSameRequestID,
-	"trial_authorize":             authorizesByATrial,
-	"trial_reset":                 resetsATrial,
-	"batch_reset":                 resetsManyTrials,
-	"deadline":                    endsAtTheDefaultDeadline,
-	"unavailable_then_retry":      sendsACreateAgain,
-	"watch_resumed":               resumesAWatch,
-	"watch_resumed_after_release": resumesAWatchOfAReleasedCode,
-	"tls_private_ca":              trustsAPrivateAuthority,
-	"mtls":                        showsACertificate,
-	"token":                       sendsAToken,
-	"token_file_reread":           readsARenewedToken,
-	"token_refused":               tellsARefusedTokenFromAMissingPermission,
-	"rolling_restart":             survivesARollingRestart,
-	"wrong_target":                namesAWrongTarget,
-	"expired_certificate":         tellsAnExpiredCertificate,
-	"older_server":                tellsAnOlderServer,
-	"cut_details":                 tellsThatDetailsWereCut,
-	"health_checked":              callsOnlyServersThatServe,
+	"create":                      createNormalizesDeviceInfo,
+	"violation":                   invalidFieldsAreNamed,
+	"read":                        readsCode,
+	"watch_released":              watchEndsWithRelease,
+	"idempotent_repeat":           repeatReturnsStoredResponse,
+	"trial_authorize":             trialAuthorizesResource,
+	"trial_reset":                 resetTrialStartsAgain,
+	"batch_reset":                 batchReportsProgressAndFailures,
+	"deadline":                    defaultDeadlineApplies,
+	"unavailable_then_retry":      createIsRetried,
+	"watch_resumed":               watchIsResumed,
+	"watch_resumed_after_release": resumedWatchReportsRelease,
+	"tls_private_ca":              privateCAIsTrusted,
+	"mtls":                        clientCertificateIsSent,
+	"token":                       tokenIsSent,
+	"token_file_reread":           replacedTokenIsRead,
+	"token_refused":               refusedTokenIsNotMissingPermission,
+	"rolling_restart":             rollingRestartFailsNoCreate,
+	"wrong_target":                wrongTargetIsNamed,
+	"expired_certificate":         expiredCertificateIsReported,
+	"older_server":                olderServerIsReported,
+	"cut_details":                 cutDetailsAreReported,
+	"health_checked":              onlyServingServersAreCalled,
 }
 
 func TestBehaviours(t *testing.T) {
@@ -58,7 +58,7 @@ func TestBehaviours(t *testing.T) {
 		})
 	}
 	if len(ids) != len(behaviours) {
-		t.Errorf("%d behaviours are listed, and %d have a test", len(ids), len(behaviours))
+		t.Errorf("%d behaviors are listed, %d have a test", len(ids), len(behaviours))
 	}
 }
 
@@ -78,7 +78,7 @@ func listedBehaviours(t *testing.T) []string {
 	return ids
 }
 
-// reportBehaviour notes a behaviour whose test has passed, for the table of all clients.
+// reportBehaviour records a behavior whose test has passed, for the table in clients/README.md.
 func reportBehaviour(t *testing.T, id string) {
 	folder := os.Getenv("PASSBRIDGE_BEHAVIOURS")
 	if folder == "" || t.Failed() || t.Skipped() {
@@ -94,7 +94,7 @@ func reportBehaviour(t *testing.T, id string) {
 	}
 }
 
-// dial makes a client of a server without TLS, closed with the test.
+// dial returns a client for a server without TLS. It is closed at the end of the test.
 func dial(t *testing.T, target string, options ...passbridge.Option) *passbridge.Client {
 	t.Helper()
 	return dialTLS(t, target, append([]passbridge.Option{passbridge.WithPlaintext()}, options...)...)
@@ -110,7 +110,7 @@ func dialTLS(t *testing.T, target string, options ...passbridge.Option) *passbri
 	return client
 }
 
-// patience is a context that only a failing test ever sees the end of.
+// patience returns a context with a timeout that only a failing test reaches.
 func patience(t *testing.T) context.Context {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), servertest.Patience)
@@ -118,7 +118,7 @@ func patience(t *testing.T) context.Context {
 	return ctx
 }
 
-// aCreate asks for a code for some device.
+// aCreate returns a valid create request.
 func aCreate() *passbridgev1.CreateRegistrationCodeRequest {
 	model, system := "AFTMM", "Android"
 	return &passbridgev1.CreateRegistrationCodeRequest{
@@ -146,7 +146,7 @@ func deleteCode(t *testing.T, client *passbridge.Client, code *passbridgev1.Regi
 	}
 }
 
-// refusal is the error of a call that no client repeats, and that fails.
+// refusal returns the error of a call that fails and is not retried.
 func refusal(t *testing.T, client *passbridge.Client) *passbridge.Error {
 	t.Helper()
 	request := &passbridgev1.DeleteRegistrationCodeRequest{RequestorId: "REF", Code: "AAAAAAA"}
@@ -158,7 +158,7 @@ func failure(t *testing.T, err error) *passbridge.Error {
 	t.Helper()
 	known, ok := passbridge.AsError(err)
 	if !ok {
-		t.Fatalf("is no error of passbridge: %v", err)
+		t.Fatalf("not a passbridge error: %v", err)
 	}
 	return known
 }
@@ -167,7 +167,7 @@ func isRefused(t *testing.T, err error, code codes.Code, reason passbridgev1.Err
 	t.Helper()
 	known := failure(t, err)
 	if known.Code != code || known.Reason != reason {
-		t.Fatalf("fails with %s %s, not with %s %s: %v", known.Code, known.Reason, code, reason, err)
+		t.Fatalf("got %s %s, want %s %s: %v", known.Code, known.Reason, code, reason, err)
 	}
 	return known
 }
@@ -175,9 +175,9 @@ func isRefused(t *testing.T, err error, code codes.Code, reason passbridgev1.Err
 func isOfKind(t *testing.T, err *passbridge.Error, kind passbridge.Kind, target string) {
 	t.Helper()
 	if err.Kind != kind {
-		t.Fatalf("is %q, not %q: %v", err.Kind, kind, err)
+		t.Fatalf("got kind %q, want %q: %v", err.Kind, kind, err)
 	}
 	if !strings.Contains(err.Error(), target) {
-		t.Fatalf("doesn't name %s: %v", target, err)
+		t.Fatalf("error does not name %s: %v", target, err)
 	}
 }

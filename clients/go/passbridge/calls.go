@@ -14,11 +14,11 @@ import (
 	passbridgev1 "github.com/passbridge/passbridge/clients/go/passbridge/v1"
 )
 
-// calls is what stands around each call of a client.
+// calls has the interceptors of a client.
 type calls struct {
 	target           string
 	deadline         time.Duration
-	showsCredentials bool
+	sendsCredentials bool
 }
 
 func (c *calls) unary(
@@ -48,10 +48,10 @@ func (c *calls) explain(method string, err error) error {
 	if err == nil {
 		return nil
 	}
-	return newError(err, origin{target: c.target, method: method, showsCredentials: c.showsCredentials, known: true})
+	return newError(err, origin{target: c.target, method: method, sendsCredentials: c.sendsCredentials, known: true})
 }
 
-// explainedStream is a stream whose errors are ours.
+// explainedStream is a stream that returns errors of type [*Error].
 type explainedStream struct {
 	grpc.ClientStream
 	calls  *calls
@@ -74,8 +74,8 @@ func (s *explainedStream) SendMsg(message any) error {
 	return s.calls.explain(s.method, err)
 }
 
-// repeatableRequest gives a create that has no request_id one, in a copy: the caller's own message stays as it is, and
-// sending it twice makes two codes.
+// repeatableRequest sets a request_id in a create that has none, so that it can be retried. It changes a copy: the caller's own
+// message has none, so calling with it twice creates two codes.
 func repeatableRequest(request any) any {
 	create, ok := request.(*passbridgev1.CreateRegistrationCodeRequest)
 	if !ok || create.GetRequestId() != "" {
@@ -86,16 +86,16 @@ func repeatableRequest(request any) any {
 	return create
 }
 
-// newUUID draws a UUID of version 4 (RFC 9562, section 5.4).
+// newUUID returns a random UUID, version 4 (RFC 9562, section 5.4).
 func newUUID() string {
 	var id [16]byte
-	_, _ = rand.Read(id[:]) // Never fails: it ends the process instead.
+	_, _ = rand.Read(id[:]) // Read never returns an error; it crashes the program instead.
 	id[6] = id[6]&0x0f | 0x40
 	id[8] = id[8]&0x3f | 0x80
 	return fmt.Sprintf("%x-%x-%x-%x-%x", id[0:4], id[4:6], id[6:8], id[8:10], id[10:16])
 }
 
-// splitMethod takes /package.Service/Method apart.
+// splitMethod splits /package.Service/Method.
 func splitMethod(method string) (service, name string) {
 	service, name, _ = strings.Cut(strings.TrimPrefix(method, "/"), "/")
 	return service, name

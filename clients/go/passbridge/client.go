@@ -7,30 +7,28 @@ import (
 	"google.golang.org/grpc"
 	healthpb "google.golang.org/grpc/health/grpc_health_v1"
 
-	// Client-side health checks, which the service config asks for, do nothing without it.
+	// The health checks of the service config have no effect without this import.
 	_ "google.golang.org/grpc/health"
 
 	passbridgev1 "github.com/passbridge/passbridge/clients/go/passbridge/v1"
 )
 
-// A Client calls one passbridge server, or several that serve the same. It is safe for concurrent use, and one is enough
-// for a process. Make it with [Dial].
+// A Client calls one passbridge server, or several replicas. It is safe for concurrent use; create one per process with
+// [Dial].
 type Client struct {
 	conn *grpc.ClientConn
 }
 
-// Dial makes a client for target, which is one of:
+// Dial creates a client for target, which is one of:
 //
-//   - host:port. All addresses that DNS has for the host are used, and DNS is asked again when one fails.
-//   - host:port,host:port,…: these servers.
+//   - host:port. All addresses that DNS returns for the host are used. DNS is queried again when an address fails.
+//   - host:port,host:port,…: the listed servers.
 //   - any name that gRPC resolves, such as unix:///run/passbridge.sock.
 //
-// Without options the connection is over TLS, and the server's certificate must be from an authority that this machine
-// trusts.
+// By default the connection uses TLS, and the server's certificate must be from a CA that this machine trusts.
 //
-// Dial checks its arguments and reads the files that they name; it doesn't wait for the server, which may start later
-// than its callers. With [WithReady] it does, as [Client.Ready] says. After Dial has returned ctx means nothing to the
-// client.
+// Dial checks its arguments and reads the files that they name. It does not wait for the server, which may start later than its
+// callers, unless [WithReady] is given; see [Client.Ready]. The client does not use ctx after Dial has returned.
 func Dial(ctx context.Context, target string, options ...Option) (*Client, error) {
 	settings := newSettings()
 	for _, option := range options {
@@ -58,41 +56,41 @@ func Dial(ctx context.Context, target string, options ...Option) (*Client, error
 	return client, nil
 }
 
-// Ready waits until one of the target's servers serves. Where ctx ends before that, or the client's default deadline passes
-// in the place of one that ctx doesn't have, the error says what was wrong last, such as a wrong target or an expired
-// certificate. Health needs no token, so that a token that is refused isn't noticed.
+// Ready waits until a server of the target is ready. If ctx ends first, or the client's default deadline passes and ctx has
+// none, the error has the last problem, such as a wrong target or an expired certificate. The health check requires no token, so
+// Ready does not detect a token that the server refuses.
 func (c *Client) Ready(ctx context.Context) error {
 	health := healthpb.NewHealthClient(c.conn)
 	_, err := health.Check(ctx, &healthpb.HealthCheckRequest{}, grpc.WaitForReady(true))
 	return err
 }
 
-// RegistrationCodes is the service that makes, reads, releases and follows registration codes.
+// RegistrationCodes returns the service that creates, reads, releases and watches registration codes.
 func (c *Client) RegistrationCodes() passbridgev1.RegistrationCodeServiceClient {
 	return passbridgev1.NewRegistrationCodeServiceClient(c.conn)
 }
 
-// DeviceInfo is the service that reads, writes and normalizes device information.
+// DeviceInfo returns the service that decodes, encodes and normalizes device information.
 func (c *Client) DeviceInfo() passbridgev1.DeviceInfoServiceClient {
 	return passbridgev1.NewDeviceInfoServiceClient(c.conn)
 }
 
-// TempPasses is the service that authorizes by TempPasses and resets them.
+// TempPasses returns the service that authorizes with TempPass trials and resets them.
 func (c *Client) TempPasses() passbridgev1.TempPassServiceClient {
 	return passbridgev1.NewTempPassServiceClient(c.conn)
 }
 
-// Entitlements is the service that logs viewers in with their pay-TV operators, and asks what they may watch.
+// Entitlements returns the service that logs viewers in with their pay-TV operators and authorizes what they may watch.
 func (c *Client) Entitlements() passbridgev1.EntitlementServiceClient {
 	return passbridgev1.NewEntitlementServiceClient(c.conn)
 }
 
-// Conn is the connection, for other services of the same server such as reflection.
+// Conn returns the connection, for other services of the same server, such as reflection.
 func (c *Client) Conn() grpc.ClientConnInterface {
 	return c.conn
 }
 
-// Close ends the connection, and with it the calls that are under way.
+// Close closes the connection and cancels running calls.
 func (c *Client) Close() error {
 	return c.conn.Close()
 }

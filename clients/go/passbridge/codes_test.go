@@ -11,7 +11,7 @@ import (
 	passbridgev1 "github.com/passbridge/passbridge/clients/go/passbridge/v1"
 )
 
-func createsWithDeviceInformation(t *testing.T) {
+func createNormalizesDeviceInfo(t *testing.T) {
 	client := dial(t, servertest.Start(t, "").Address)
 	request := aCreate()
 	response, err := client.RegistrationCodes().CreateRegistrationCode(patience(t), request)
@@ -20,21 +20,21 @@ func createsWithDeviceInformation(t *testing.T) {
 	}
 	code := response.GetRegistrationCode()
 	if code.GetState() != passbridgev1.RegistrationCode_STATE_PENDING || code.GetCode() == "" {
-		t.Errorf("isn't a pending code: %v", code)
+		t.Errorf("not a pending code: %v", code)
 	}
 	if code.GetDeviceInfo().GetModel() != "AFTMM" || code.GetDeviceInfo().GetOperatingSystem().GetName() != "Android" {
-		t.Errorf("isn't normalized: %v", code.GetDeviceInfo())
+		t.Errorf("not normalized: %v", code.GetDeviceInfo())
 	}
 	if request.GetRequestId() != "" {
-		t.Error("the caller's own message was changed")
+		t.Error("the caller's request was modified")
 	}
 	again, err := client.RegistrationCodes().CreateRegistrationCode(patience(t), request)
 	if err != nil || again.GetRegistrationCode().GetId() == code.GetId() {
-		t.Errorf("a message that is sent twice makes two codes: %v %v", again, err)
+		t.Errorf("a second call with the same request did not create a second code: %v %v", again, err)
 	}
 }
 
-func namesTheFieldThatIsRefused(t *testing.T) {
+func invalidFieldsAreNamed(t *testing.T) {
 	client := dial(t, servertest.Start(t, "").Address)
 	request := aCreate()
 	request.GetDeviceInfo().Model = nil
@@ -47,34 +47,34 @@ func namesTheFieldThatIsRefused(t *testing.T) {
 	}
 	for _, field := range []string{"device_info.model", "device_port"} {
 		if fields[field] == "" {
-			t.Errorf("%s isn't named: %v", field, fields)
+			t.Errorf("no violation for %s: %v", field, fields)
 		}
 		if !strings.Contains(err.Error(), field) {
-			t.Errorf("%s isn't in the text: %v", field, err)
+			t.Errorf("error text lacks %s: %v", field, err)
 		}
 	}
 	if known.DetailsCut {
-		t.Errorf("nothing was cut: %v", err)
+		t.Errorf("DetailsCut is true for a complete error: %v", err)
 	}
 }
 
-func readsACode(t *testing.T) {
+func readsCode(t *testing.T) {
 	client := dial(t, servertest.Start(t, "").Address)
 	code := created(t, client)
 	request := &passbridgev1.GetRegistrationCodeRequest{RequestorId: "REF", Code: strings.ToLower(code.GetCode())}
 	response, err := client.RegistrationCodes().GetRegistrationCode(patience(t), request)
 	if err != nil || response.GetRegistrationCode().GetId() != code.GetId() {
-		t.Fatalf("isn't the code: %v %v", response, err)
+		t.Fatalf("got another code: %v %v", response, err)
 	}
 	request.Code = "2222222"
 	_, err = client.RegistrationCodes().GetRegistrationCode(patience(t), request)
 	known := isRefused(t, err, codes.NotFound, passbridgev1.ErrorReason_ERROR_REASON_REGISTRATION_CODE_NOT_FOUND)
 	if len(known.Causes) == 0 || known.Causes[0].Remedy == "" {
-		t.Errorf("says no probable cause: %v", known)
+		t.Errorf("no probable cause: %v", known)
 	}
 }
 
-func repeatsWithTheSameRequestID(t *testing.T) {
+func repeatReturnsStoredResponse(t *testing.T) {
 	client := dial(t, servertest.Start(t, "").Address)
 	request := aCreate()
 	request.RequestId = "0b8f9a52-6d4e-4c39-9b57-1f0e5a1f3c11"
@@ -84,14 +84,14 @@ func repeatsWithTheSameRequestID(t *testing.T) {
 	}
 	second, err := client.RegistrationCodes().CreateRegistrationCode(patience(t), request)
 	if err != nil || second.GetRegistrationCode().GetId() != first.GetRegistrationCode().GetId() {
-		t.Fatalf("the repeat has another answer: %v %v", second, err)
+		t.Fatalf("the repeat returned another code: %v %v", second, err)
 	}
 	request.UserAgent = "another"
 	_, err = client.RegistrationCodes().CreateRegistrationCode(patience(t), request)
 	isRefused(t, err, codes.InvalidArgument, passbridgev1.ErrorReason_ERROR_REASON_REQUEST_ID_REUSED)
 }
 
-func tellsThatDetailsWereCut(t *testing.T) {
+func cutDetailsAreReported(t *testing.T) {
 	client := dial(t, servertest.Start(t, "").Address)
 	request := aCreate()
 	device := request.GetDeviceInfo().ProtoReflect()
@@ -106,9 +106,9 @@ func tellsThatDetailsWereCut(t *testing.T) {
 	_, err := client.RegistrationCodes().CreateRegistrationCode(patience(t), request)
 	known := isRefused(t, err, codes.InvalidArgument, passbridgev1.ErrorReason_ERROR_REASON_INVALID_FIELD)
 	if !known.DetailsCut || known.MoreViolations == 0 || len(known.Violations)+known.MoreViolations != wrong {
-		t.Errorf("%d violations and %d more of %d: %v", len(known.Violations), known.MoreViolations, wrong, known)
+		t.Errorf("got %d violations and %d more, want %d in total: %v", len(known.Violations), known.MoreViolations, wrong, known)
 	}
 	if !strings.Contains(err.Error(), "details were cut") {
-		t.Errorf("the text doesn't say so: %v", err)
+		t.Errorf("error text does not say that details were cut: %v", err)
 	}
 }

@@ -22,7 +22,7 @@ import (
 	passbridgev1 "github.com/passbridge/passbridge/clients/go/passbridge/v1"
 )
 
-func endsAtTheDefaultDeadline(t *testing.T) {
+func defaultDeadlineApplies(t *testing.T) {
 	proxy := servertest.StartProxy(t, servertest.Start(t, "").Address, servertest.Passing)
 	client := dial(t, proxy.Address, passbridge.WithDefaultDeadline(500_000_000))
 	if err := client.Ready(patience(t)); err != nil {
@@ -31,11 +31,11 @@ func endsAtTheDefaultDeadline(t *testing.T) {
 	proxy.Set(servertest.Silent)
 	_, err := client.RegistrationCodes().CreateRegistrationCode(t.Context(), aCreate())
 	if failure(t, err).Code != codes.DeadlineExceeded || !errors.Is(err, context.DeadlineExceeded) {
-		t.Errorf("ends with %v", err)
+		t.Errorf("got %v, want DEADLINE_EXCEEDED", err)
 	}
 }
 
-// attempts tells of each attempt that ended to send a create.
+// attempts is a stats handler that reports the end of each attempt of a create.
 type attempts struct {
 	ended chan error
 }
@@ -56,27 +56,27 @@ func (a attempts) HandleRPC(ctx context.Context, event stats.RPCStats) {
 func (attempts) TagConn(ctx context.Context, _ *stats.ConnTagInfo) context.Context { return ctx }
 func (attempts) HandleConn(context.Context, stats.ConnStats)                       {}
 
-func sendsACreateAgain(t *testing.T) {
+func createIsRetried(t *testing.T) {
 	server := servertest.Start(t, "[codes]\nmax_live_codes = 2")
 	proxy := servertest.StartProxy(t, server.Address, servertest.Passing)
 	observed := attempts{make(chan error, 100)}
 	client := dial(t, proxy.Address, passbridge.WithDialOptions(grpc.WithStatsHandler(observed)))
-	// The server is away before it has the request, and then after it has carried it out.
-	for _, mode := range []servertest.Mode{servertest.Refusing, servertest.LosingAnswers} {
+	// The server fails before it receives the request, then after it has created the code.
+	for _, mode := range []servertest.Mode{servertest.Refusing, servertest.LosingResponses} {
 		if err := client.Ready(patience(t)); err != nil {
 			t.Fatal(err)
 		}
 		proxy.Set(mode)
-		answer := make(chan error, 1)
+		result := make(chan error, 1)
 		go func() {
 			_, err := client.RegistrationCodes().CreateRegistrationCode(patience(t), aCreate())
-			answer <- err
+			result <- err
 		}()
 		if err := <-observed.ended; err == nil {
-			t.Error("the first attempt reaches the server")
+			t.Error("the first attempt succeeded")
 		}
 		proxy.Set(servertest.Passing)
-		if err := <-answer; err != nil {
+		if err := <-result; err != nil {
 			t.Fatal(err)
 		}
 		for succeeded := false; !succeeded; {
@@ -87,7 +87,7 @@ func sendsACreateAgain(t *testing.T) {
 	isRefused(t, err, codes.ResourceExhausted, passbridgev1.ErrorReason_ERROR_REASON_LIVE_CODES_EXHAUSTED)
 }
 
-func survivesARollingRestart(t *testing.T) {
+func rollingRestartFailsNoCreate(t *testing.T) {
 	servers := []*servertest.Server{servertest.Start(t, ""), servertest.Start(t, "")}
 	client := dial(t, servers[0].Address+","+servers[1].Address)
 	ctx, stop := context.WithCancel(patience(t))
@@ -99,7 +99,7 @@ func survivesARollingRestart(t *testing.T) {
 				var from peer.Peer
 				_, err := client.RegistrationCodes().CreateRegistrationCode(patience(t), aCreate(), grpc.Peer(&from))
 				if err != nil {
-					t.Errorf("a create fails: %v", err)
+					t.Errorf("create: %v", err)
 					return
 				}
 				select {
@@ -113,15 +113,15 @@ func survivesARollingRestart(t *testing.T) {
 		for _, server := range servers {
 			server.Stop(t)
 			server.Restart(t)
-			waitForAnswerOf(t, served, server.Address)
+			waitForResponseFrom(t, served, server.Address)
 		}
 	}
 	stop()
 	load.Wait()
 }
 
-// waitForAnswerOf waits until this server has answered.
-func waitForAnswerOf(t *testing.T, served <-chan string, address string) {
+// waitForResponseFrom waits until this server has served a call.
+func waitForResponseFrom(t *testing.T, served <-chan string, address string) {
 	t.Helper()
 	ctx := patience(t)
 	for {
@@ -131,24 +131,24 @@ func waitForAnswerOf(t *testing.T, served <-chan string, address string) {
 				return
 			}
 		case <-ctx.Done():
-			t.Fatalf("%s never answers", address)
+			t.Fatalf("no response from %s", address)
 		}
 	}
 }
 
-// ailing is a server that can be connected to, and doesn't do what it is asked.
-type ailing struct {
+// failing is a server that accepts connections, but implements no method.
+type failing struct {
 	passbridgev1.UnimplementedRegistrationCodeServiceServer
 }
 
-func callsOnlyServersThatServe(t *testing.T) {
+func onlyServingServersAreCalled(t *testing.T) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	server, status := grpc.NewServer(), health.NewServer()
 	healthpb.RegisterHealthServer(server, status)
-	passbridgev1.RegisterRegistrationCodeServiceServer(server, ailing{})
+	passbridgev1.RegisterRegistrationCodeServiceServer(server, failing{})
 	status.SetServingStatus("", healthpb.HealthCheckResponse_NOT_SERVING)
 	go func() { _ = server.Serve(listener) }()
 	t.Cleanup(server.Stop)
@@ -158,7 +158,7 @@ func callsOnlyServersThatServe(t *testing.T) {
 	for range 20 {
 		created(t, client)
 	}
-	// It is called as soon as it says that it serves.
+	// It gets calls as soon as it reports SERVING.
 	status.SetServingStatus("", healthpb.HealthCheckResponse_SERVING)
 	for ctx := patience(t); ; {
 		_, err := client.RegistrationCodes().CreateRegistrationCode(ctx, aCreate())
@@ -169,28 +169,28 @@ func callsOnlyServersThatServe(t *testing.T) {
 	}
 }
 
-func namesAWrongTarget(t *testing.T) {
+func wrongTargetIsNamed(t *testing.T) {
 	server := servertest.Start(t, "")
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	nobody := listener.Addr().String()
+	unused := listener.Addr().String()
 	_ = listener.Close()
-	for _, target := range []string{nobody, server.REST, "passbridge.invalid:50051"} {
+	for _, target := range []string{unused, server.REST, "passbridge.invalid:50051"} {
 		isOfKind(t, refusal(t, dial(t, target)), passbridge.KindUnreachable, target)
 	}
-	// TLS where there is none.
+	// TLS to a server without TLS.
 	isOfKind(t, refusal(t, dialTLS(t, server.Address)), passbridge.KindUnreachable, server.Address)
 	for _, target := range []string{"", "passbridge", "a:1,b", "127.0.0.1:1,"} {
 		if client, err := passbridge.Dial(t.Context(), target, passbridge.WithPlaintext()); err == nil {
-			t.Errorf("%q is taken as a target", target)
+			t.Errorf("target %q was accepted", target)
 			_ = client.Close()
 		}
 	}
 }
 
-func tellsAnOlderServer(t *testing.T) {
+func olderServerIsReported(t *testing.T) {
 	statement := filepath.Join(t.TempDir(), "statement")
 	if err := os.WriteFile(statement, []byte("a statement"), 0o600); err != nil {
 		t.Fatal(err)
@@ -217,7 +217,7 @@ software_statement_file = %q
 	isOfKind(t, failure(t, err), passbridge.KindUnsupported, server.Address)
 }
 
-func TestReadySaysWhatIsWrong(t *testing.T) {
+func TestReadyReportsUnreachableTarget(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithTimeout(patience(t), 300_000_000)
 	defer cancel()

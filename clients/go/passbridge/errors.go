@@ -17,71 +17,70 @@ import (
 	passbridgev1 "github.com/passbridge/passbridge/clients/go/passbridge/v1"
 )
 
-// domain is that of each ErrorInfo of passbridge.
+// domain is the ErrorInfo domain of passbridge.
 const domain = "passbridge"
 
-// An Error is why a call has failed. Every call of a [Client] fails with one; take it out of an error by [AsError].
-// gRPC's status.FromError and status.Code read it too, and errors.Is finds context.DeadlineExceeded and context.Canceled
-// in it.
+// An Error is the error of a call. Every failed call of a [Client] returns one; get it from an error with [AsError].
+// gRPC's status.FromError and status.Code accept it too, and errors.Is matches context.DeadlineExceeded and context.Canceled.
 type Error struct {
-	// Kind tells apart what has one code.
+	// Kind distinguishes errors with the same code.
 	Kind Kind
-	// Code is the code of gRPC.
+	// Code is the gRPC code.
 	Code codes.Code
-	// Reason is the server's own code; ERROR_REASON_UNSPECIFIED where the error isn't the server's, or the server is newer
-	// than this client.
+	// Reason is the reason that the server sent; ERROR_REASON_UNSPECIFIED if the error is not from a passbridge server, or the
+	// server is newer than this client.
 	Reason passbridgev1.ErrorReason
-	// ReasonText is the reason as the server sent it, without prefix, such as INVALID_FIELD; empty where there is none.
+	// ReasonText is the reason as the server sent it, without prefix, such as INVALID_FIELD; empty if there is none.
 	ReasonText string
 	// Message says what is wrong, in English.
 	Message string
-	// Target is that of [Dial], and Method what was called, such as /passbridge.v1.TempPassService/GetTempPass. Both are
-	// empty in an error that didn't come through a [Client].
+	// Target is the target of [Dial]. Method is the called method, such as /passbridge.v1.TempPassService/GetTempPass. Both are
+	// empty if the error is not from a [Client].
 	Target, Method string
-	// Violations are the fields of the request that must be changed.
+	// Violations are the invalid fields of the request.
 	Violations []Violation
-	// MoreViolations is how many there are beside Violations, for which there was no room.
+	// MoreViolations is the number of violations that the server omitted from Violations for lack of space.
 	MoreViolations int
-	// RetryDelay is how long to wait before another try; 0 where the server doesn't say.
+	// RetryDelay is the delay after which to retry; 0 if the server sent none.
 	RetryDelay time.Duration
-	// Causes have most often led to this error, the likeliest first. They are for people.
+	// Causes are the probable causes, most likely first. They are for people.
 	Causes []Cause
-	// Metadata is what else the server says, by the keys that ErrorReason documents; see [Error.Upstream].
+	// Metadata has further values from the server, by the keys that ErrorReason documents; see [Error.Upstream].
 	Metadata map[string]string
-	// DetailsCut is true where the server, or something on the way, has cut what belongs to the error: texts end with
-	// an ellipsis then, violations are missing, or something couldn't be read.
+	// DetailsCut is true if the server, or an intermediary, has cut the details of the error: texts are truncated and end with an
+	// ellipsis, violations are missing, or a detail cannot be read.
 	DetailsCut bool
 
 	status *status.Status
 }
 
-// A Violation is a field of a request that isn't as it must be.
+// A Violation is an invalid field of a request.
 type Violation struct {
 	// Field is the path of the field, such as device_info.model; empty for the whole request.
 	Field string
-	// Description says what is wrong with it, and what would be right.
+	// Description says what is wrong with the field and what is allowed.
 	Description string
 }
 
-// A Cause may have led to an error.
+// A Cause is a probable cause of an error.
 type Cause struct {
-	// Cause is what may be the case.
+	// Cause describes the cause.
 	Cause string
-	// Remedy is how to find out and what to do about it.
+	// Remedy says how to confirm the cause and how to fix it.
 	Remedy string
 }
 
-// Upstream is the answer of the provider that led to an error. What it didn't say is empty.
+// Upstream describes the provider's response that caused an error. A value that the response lacks is empty.
 type Upstream struct {
-	// Status is the status of HTTP.
+	// Status is the HTTP status.
 	Status string
-	// Code is the provider's own code of the error.
+	// Code is the provider's own error code.
 	Code string
-	// Trace is the provider's name of the call, for its support.
+	// Trace is the provider's trace id of the call, for its support.
 	Trace string
 }
 
-// AsError takes the [Error] out of err: one of a [Client], or any error with a status of gRPC.
+// AsError returns the [Error] in err: that of a [Client], or one made from any error with a gRPC status.
 func AsError(err error) (*Error, bool) {
 	var known *Error
 	if errors.As(err, &known) {
@@ -93,7 +92,7 @@ func AsError(err error) (*Error, bool) {
 	return newError(err, origin{}), true
 }
 
-// ErrorOf is the error in a status that came as a message, as in the answer to one of many resets; nil for OK.
+// ErrorOf returns the error in a status message, such as that of one reset of a batch; nil for OK.
 func ErrorOf(st *spb.Status) *Error {
 	if codes.Code(st.GetCode()) == codes.OK {
 		return nil
@@ -101,7 +100,7 @@ func ErrorOf(st *spb.Status) *Error {
 	return newError(status.ErrorProto(st), origin{})
 }
 
-// Upstream is what the provider answered, where this error comes from that.
+// Upstream returns the provider's response, if it caused this error.
 func (e *Error) Upstream() (Upstream, bool) {
 	upstream := Upstream{
 		Status: e.Metadata["upstream_status"], Code: e.Metadata["upstream_code"], Trace: e.Metadata["upstream_trace"],
@@ -109,7 +108,7 @@ func (e *Error) Upstream() (Upstream, bool) {
 	return upstream, upstream != Upstream{}
 }
 
-// Error says all of it in one line, for a log.
+// Error returns the whole error as one line, for logs.
 func (e *Error) Error() string {
 	var text strings.Builder
 	text.WriteString("passbridge")
@@ -124,12 +123,12 @@ func (e *Error) Error() string {
 		fmt.Fprintf(&text, ": %s", e.Kind)
 	}
 	fmt.Fprintf(&text, ": %s", e.Message)
-	// The first violation is in the message.
+	// The message already has the first violation.
 	for _, violation := range e.Violations[min(1, len(e.Violations)):] {
 		fmt.Fprintf(&text, "; %s: %s", violation.Field, violation.Description)
 	}
 	if e.RetryDelay > 0 {
-		fmt.Fprintf(&text, "; try again after %s", e.RetryDelay)
+		fmt.Fprintf(&text, "; retry after %s", e.RetryDelay)
 	}
 	if len(e.Causes) > 0 {
 		fmt.Fprintf(&text, "; probable cause: %s %s", e.Causes[0].Cause, e.Causes[0].Remedy)
@@ -140,10 +139,10 @@ func (e *Error) Error() string {
 	return text.String()
 }
 
-// GRPCStatus is the status as it came, for status.FromError.
+// GRPCStatus returns the status as it was received, for status.FromError.
 func (e *Error) GRPCStatus() *status.Status { return e.status }
 
-// Is has errors.Is find the errors of a context.
+// Is makes errors.Is match the errors of a context.
 func (e *Error) Is(target error) bool {
 	return target == context.DeadlineExceeded && e.Code == codes.DeadlineExceeded ||
 		target == context.Canceled && e.Code == codes.Canceled
@@ -163,7 +162,7 @@ func newError(err error, from origin) *Error {
 	return e
 }
 
-// statusOf is the status as it came. status.FromError would put what gRPC says of its retries before the message.
+// statusOf returns the status as it was received. status.FromError would prepend gRPC's text about its retries to the message.
 func statusOf(err error) *status.Status {
 	var with interface{ GRPCStatus() *status.Status }
 	if errors.As(err, &with) && with.GRPCStatus() != nil {
@@ -187,7 +186,7 @@ func (e *Error) readDetails(st *status.Status) (info *errdetails.ErrorInfo) {
 		case *passbridgev1.ProbableCauses:
 			e.readCauses(detail)
 		case error:
-			// Of a kind that this client doesn't know is another thing than one that can't be read.
+			// A detail of an unknown type is ignored; a known one that cannot be read was cut.
 			e.DetailsCut = e.DetailsCut || isKnownDetail(st.Proto().GetDetails()[position].GetTypeUrl())
 		}
 	}

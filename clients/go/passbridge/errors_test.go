@@ -18,7 +18,7 @@ import (
 	passbridgev1 "github.com/passbridge/passbridge/clients/go/passbridge/v1"
 )
 
-// answered is an error as the server sends it.
+// answered returns a status with details, as the server sends it.
 func answered(code codes.Code, message string, details ...protoadapt.MessageV1) *status.Status {
 	st, err := status.New(code, message).WithDetails(details...)
 	if err != nil {
@@ -31,9 +31,9 @@ func info(reason string, metadata map[string]string) *errdetails.ErrorInfo {
 	return &errdetails.ErrorInfo{Domain: domain, Reason: reason, Metadata: metadata}
 }
 
-func TestErrorsWithOneCodeAreToldApart(t *testing.T) {
+func TestKindDistinguishesErrorsWithSameCode(t *testing.T) {
 	anonymous := origin{target: "a:1", method: "/s/M", known: true}
-	known := origin{target: "a:1", method: "/s/M", known: true, showsCredentials: true}
+	known := origin{target: "a:1", method: "/s/M", known: true, sendsCredentials: true}
 	connection := "last connection error: connection error: desc = "
 	for _, test := range []struct {
 		status *status.Status
@@ -63,12 +63,12 @@ func TestErrorsWithOneCodeAreToldApart(t *testing.T) {
 	} {
 		e := newError(test.status.Err(), test.from)
 		if e.Kind != test.kind || !strings.Contains(e.Error(), test.kind.String()) {
-			t.Errorf("%v is %q", e, e.Kind)
+			t.Errorf("%v: got kind %q", e, e.Kind)
 		}
 	}
 }
 
-func TestAnErrorHasWhatTheServerSays(t *testing.T) {
+func TestErrorHasDetailsOfStatus(t *testing.T) {
 	st := answered(codes.Unavailable, "the upstream is not available",
 		info("UPSTREAM_UNAVAILABLE", map[string]string{"upstream_status": "500", "upstream_code": "oops", "upstream_trace": "t-1"}),
 		&errdetails.RetryInfo{RetryDelay: durationpb.New(3 * time.Second)},
@@ -81,32 +81,32 @@ func TestAnErrorHasWhatTheServerSays(t *testing.T) {
 	if upstream, ok := e.Upstream(); !ok || upstream != (Upstream{Status: "500", Code: "oops", Trace: "t-1"}) {
 		t.Errorf("%+v", upstream)
 	}
-	expected := "passbridge: Unavailable UPSTREAM_UNAVAILABLE: the upstream is not available; try again after 3s; " +
+	expected := "passbridge: Unavailable UPSTREAM_UNAVAILABLE: the upstream is not available; retry after 3s; " +
 		"probable cause: It is down. Wait."
 	if e.Error() != expected {
-		t.Errorf("says %s", e)
+		t.Errorf("got %s", e)
 	}
 	if again, ok := AsError(fmt.Errorf("wrapped: %w", e)); !ok || again != e || status.Code(again) != codes.Unavailable {
-		t.Errorf("another error: %v", again)
+		t.Errorf("got another error: %v", again)
 	}
 	for _, err := range []error{nil, errors.New("another"), status.Error(codes.OK, "")} {
 		if e, ok := AsError(err); ok {
-			t.Errorf("%v is taken for %v", err, e)
+			t.Errorf("AsError(%v) = %v", err, e)
 		}
 	}
 	if e := ErrorOf(&spb.Status{}); e != nil {
-		t.Errorf("OK is an error: %v", e)
+		t.Errorf("ErrorOf(OK) = %v", e)
 	}
 }
 
-func TestAnErrorOfANewerServerKeepsItsReasonAsText(t *testing.T) {
+func TestUnknownReasonIsKeptAsText(t *testing.T) {
 	e, _ := AsError(answered(codes.Aborted, "no", info("SOMETHING_NEW", nil)).Err())
 	if e.Reason != passbridgev1.ErrorReason_ERROR_REASON_UNSPECIFIED || e.ReasonText != "SOMETHING_NEW" || e.DetailsCut {
 		t.Errorf("%+v", e)
 	}
 }
 
-func TestWhatWasCutIsSaid(t *testing.T) {
+func TestCutDetailsAreReported(t *testing.T) {
 	violation := func(field, description string) *errdetails.BadRequest {
 		one := &errdetails.BadRequest_FieldViolation{Field: field, Description: description}
 		return &errdetails.BadRequest{FieldViolations: []*errdetails.BadRequest_FieldViolation{one}}

@@ -14,7 +14,7 @@ import (
 	passbridgev1 "github.com/passbridge/passbridge/clients/go/passbridge/v1"
 )
 
-// The client stands for the reader's own, and ctx for that of the call that is served.
+// In a service, client is shared by all calls, and ctx is the context of the current one.
 var (
 	ctx    = context.Background()
 	client *passbridge.Client

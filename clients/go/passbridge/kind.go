@@ -8,60 +8,60 @@ import (
 	"google.golang.org/grpc/status"
 )
 
-// A Kind tells apart errors that have one gRPC code and ask for different things of whoever reads them.
+// A Kind distinguishes errors that have the same gRPC code but different remedies.
 type Kind int
 
 const (
-	// KindOther is an error of which [Error.Code] and [Error.Reason] say everything.
+	// KindOther is any other error; see [Error.Code] and [Error.Reason].
 	KindOther Kind = iota
-	// KindUnreachable is a target that is wrong, or where no server answers or serves: look at [Error.Target].
+	// KindUnreachable means that the target is wrong, or that no server responds or is ready there; see [Error.Target].
 	KindUnreachable
-	// KindCertificateExpired is a server whose certificate has expired, or isn't valid yet, by this machine's clock.
+	// KindCertificateExpired means that the server's certificate has expired or is not yet valid, by this machine's clock.
 	KindCertificateExpired
-	// KindCertificateUntrusted is a server whose certificate is from an authority that the client doesn't know (see
-	// [WithCA]), or for another name.
+	// KindCertificateUntrusted means that the server's certificate is from a CA that the client does not trust (see [WithCA]), or
+	// for another name.
 	KindCertificateUntrusted
-	// KindClientCertificateRefused is a server that doesn't take the client's certificate, or misses one (see
+	// KindClientCertificateRefused means that the server refuses the client's certificate, or requires one (see
 	// [WithCertificate]).
 	KindClientCertificateRefused
-	// KindCredentialsMissing is a call without a token or certificate that a server asks for, or whose token couldn't be
-	// read or must not be sent.
+	// KindCredentialsMissing means that the call had no token or certificate, although the server requires one, or that the token
+	// could not be read or must not be sent.
 	KindCredentialsMissing
-	// KindCredentialsRefused is a token or certificate that the server doesn't know, or that is stale.
+	// KindCredentialsRefused means that the server does not accept the token or certificate, or that the token has expired.
 	KindCredentialsRefused
-	// KindPermissionMissing is a known caller that may not do this.
+	// KindPermissionMissing means that the caller is authenticated but lacks the permission.
 	KindPermissionMissing
-	// KindServerOlder is a server that doesn't have the method: it is older than this client, or no passbridge.
+	// KindServerOlder means that the server does not have the method: it is older than this client, or not a passbridge server.
 	KindServerOlder
-	// KindUnsupported is a server that has the method, and a backend behind the environment that can't do what was asked.
+	// KindUnsupported means that the server has the method, but the backend of the environment does not support the operation.
 	KindUnsupported
 )
 
 var kindTexts = map[Kind]string{
-	KindUnreachable:              "the target is wrong, or no server serves there",
-	KindCertificateExpired:       "the server's certificate isn't valid at this time",
-	KindCertificateUntrusted:     "the server's certificate isn't trusted",
-	KindClientCertificateRefused: "the server refuses the client's certificate, or misses one",
+	KindUnreachable:              "the target is wrong, or no server is ready there",
+	KindCertificateExpired:       "the server's certificate is not valid at this time",
+	KindCertificateUntrusted:     "the server's certificate is not trusted",
+	KindClientCertificateRefused: "the server refuses the client's certificate, or requires one",
 	KindCredentialsMissing:       "the call has no credentials",
-	KindCredentialsRefused:       "the credentials are refused",
-	KindPermissionMissing:        "the caller isn't allowed to do this",
-	KindServerOlder:              "the server doesn't know the method: it is older than the client, or no passbridge server",
-	KindUnsupported:              "the backend can't do this",
+	KindCredentialsRefused:       "the server does not accept the credentials",
+	KindPermissionMissing:        "the caller does not have the permission",
+	KindServerOlder:              "the server does not have the method: it is older than the client, or not a passbridge server",
+	KindUnsupported:              "the backend does not support the operation",
 }
 
-// String says what it is, in English; of [KindOther] nothing.
+// String describes the kind in English; it is empty for [KindOther].
 func (k Kind) String() string { return kindTexts[k] }
 
-// origin is where an error comes from, as far as it is known.
+// origin describes the call that an error is from.
 type origin struct {
 	target, method   string
-	showsCredentials bool
-	// known is false of an error that didn't come through a client of this package.
+	sendsCredentials bool
+	// known is false for an error that is not from a client of this package.
 	known bool
 }
 
-// kindOf tells what an error is. One with info comes from a passbridge server, one without from gRPC on this side or from
-// something on the way.
+// kindOf returns the kind of an error. An error with info is from a passbridge server; one without is from gRPC in this process or
+// from an intermediary.
 func kindOf(st *status.Status, info *errdetails.ErrorInfo, from origin) Kind {
 	if info != nil {
 		return kindOfAnswer(st.Code(), info, from)
@@ -71,22 +71,22 @@ func kindOf(st *status.Status, info *errdetails.ErrorInfo, from origin) Kind {
 	case codes.Unavailable:
 		return kindOfConnection(message)
 	case codes.DeadlineExceeded:
-		// A deadline that passes while a call waits for a connection. The text has what was wrong with it, where that is known.
+		// The deadline passed while the call waited for a connection. The text has the problem of the connection, if it is known.
 		if strings.Contains(message, "latest balancer error") || strings.Contains(message, "waiting for connections") {
 			return kindOfConnection(message)
 		}
 	case codes.Unimplemented:
-		if isNoGRPC(message) {
+		if isNotGRPC(message) {
 			return KindUnreachable
 		}
 		return KindServerOlder
 	case codes.Unauthenticated:
-		if from.known && !from.showsCredentials || strings.Contains(message, tokenUnreadable) {
+		if from.known && !from.sendsCredentials || strings.Contains(message, tokenUnreadable) {
 			return KindCredentialsMissing
 		}
 		return KindCredentialsRefused
 	case codes.Unknown, codes.Internal:
-		if isNoGRPC(message) {
+		if isNotGRPC(message) {
 			return KindUnreachable
 		}
 	}
@@ -96,7 +96,7 @@ func kindOf(st *status.Status, info *errdetails.ErrorInfo, from origin) Kind {
 func kindOfAnswer(code codes.Code, info *errdetails.ErrorInfo, from origin) Kind {
 	switch code {
 	case codes.Unauthenticated:
-		if from.known && !from.showsCredentials {
+		if from.known && !from.sendsCredentials {
 			return KindCredentialsMissing
 		}
 		return KindCredentialsRefused
@@ -112,7 +112,7 @@ func kindOfAnswer(code codes.Code, info *errdetails.ErrorInfo, from origin) Kind
 }
 
 func kindOfConnection(message string) Kind {
-	for _, sign := range []struct {
+	for _, known := range []struct {
 		text string
 		kind Kind
 	}{
@@ -122,18 +122,18 @@ func kindOfConnection(message string) Kind {
 		{certificateOfOther, KindCertificateUntrusted},
 		{tokenOverPlaintext, KindCredentialsMissing},
 	} {
-		if strings.Contains(message, sign.text) {
-			return sign.kind
+		if strings.Contains(message, known.text) {
+			return known.kind
 		}
 	}
-	// What the server says in an alert of TLS.
+	// The text of a TLS alert from the server.
 	if _, alert, isAlert := strings.Cut(message, "remote error: tls: "); isAlert && strings.Contains(alert, "certificate") {
 		return KindClientCertificateRefused
 	}
 	return KindUnreachable
 }
 
-// isNoGRPC says whether an HTTP server answered that knows no gRPC, by the words of gRPC for it.
-func isNoGRPC(message string) bool {
+// isNotGRPC reports whether the response is from an HTTP server without gRPC, as recognized by the text of grpc-go's error.
+func isNotGRPC(message string) bool {
 	return strings.Contains(message, "unexpected HTTP status code") || strings.Contains(message, "unexpected content-type")
 }

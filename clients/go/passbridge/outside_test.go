@@ -37,7 +37,7 @@ func main() {
 }
 `
 
-func TestAProgramOutsideOfTheRepositoryUsesTheModule(t *testing.T) {
+func TestModuleIsUsableOutsideTheRepository(t *testing.T) {
 	t.Parallel()
 	folder, root := t.TempDir(), servertest.Root()
 	sums, err := os.ReadFile(filepath.Join(root, "go.sum"))
@@ -56,9 +56,9 @@ func TestAProgramOutsideOfTheRepositoryUsesTheModule(t *testing.T) {
 	}
 	run := exec.CommandContext(patience(t), "go", "run", "-mod=mod", ".", servertest.Start(t, "").Address)
 	run.Dir = folder
-	// What the module itself needs has been downloaded for this test; nothing more may be needed.
+	// The module's own dependencies are already downloaded. The program must need no others.
 	run.Env = append(os.Environ(), "GOPROXY=off", "GOWORK=off")
-	if said, err := run.CombinedOutput(); err != nil || strings.TrimSpace(string(said)) != "64" {
-		t.Fatalf("ends with %v, and says:\n%s", err, said)
+	if output, err := run.CombinedOutput(); err != nil || strings.TrimSpace(string(output)) != "64" {
+		t.Fatalf("go run: %v\n%s", err, output)
 	}
 }

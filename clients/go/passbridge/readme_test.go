@@ -11,7 +11,7 @@ import (
 	passbridgev1 "github.com/passbridge/passbridge/clients/go/passbridge/v1"
 )
 
-// create makes a code for the examples, which somebody releases at once.
+// create returns a code for the examples. It is already released.
 func create() *passbridgev1.RegistrationCode {
 	response, err := client.RegistrationCodes().CreateRegistrationCode(ctx, aCreate())
 	if err != nil {
@@ -25,8 +25,8 @@ func create() *passbridgev1.RegistrationCode {
 	return code
 }
 
-// Every piece of Go in the README is a part of a file that is compiled.
-func TestTheCodeOfTheReadmeIsThatOfTheExamples(t *testing.T) {
+// Every Go snippet of the README is part of a compiled file.
+func TestReadmeSnippetsAreInExamples(t *testing.T) {
 	root := servertest.Root()
 	var compiled string
 	for _, file := range []string{"passbridge/example_test.go", "examples/opentelemetry/main.go"} {
@@ -40,13 +40,13 @@ func TestTheCodeOfTheReadmeIsThatOfTheExamples(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	pieces := regexp.MustCompile("(?s)```go\n(.*?)```").FindAllStringSubmatch(string(readme), -1)
-	if len(pieces) < 6 {
-		t.Errorf("only %d pieces of Go are found", len(pieces))
+	snippets := regexp.MustCompile("(?s)```go\n(.*?)```").FindAllStringSubmatch(string(readme), -1)
+	if len(snippets) < 6 {
+		t.Errorf("found only %d Go snippets", len(snippets))
 	}
-	for _, piece := range pieces {
-		if !strings.Contains(compiled, withoutIndents(piece[1])) {
-			t.Errorf("is in no example:\n%s", piece[1])
+	for _, snippet := range snippets {
+		if !strings.Contains(compiled, withoutIndents(snippet[1])) {
+			t.Errorf("not in any example:\n%s", snippet[1])
 		}
 	}
 }
@@ -59,23 +59,23 @@ func withoutIndents(code string) string {
 	return lines.String()
 }
 
-func TestTheExamplesDoWhatTheySay(t *testing.T) {
+func TestExamplesPrintExpectedOutput(t *testing.T) {
 	client = dial(t, servertest.Start(t, "").Address)
 	for name, test := range map[string]struct {
 		example func()
-		says    string
+		prints  string
 	}{
 		"AsError":    {ExampleAsError, "There is no such code; type it again.\n"},
 		"Watch":      {ExampleClient_Watch, "STATE_RELEASED\n"},
 		"BatchReset": {ExampleClient_BatchReset, "0 of 3 failed\n"},
 	} {
-		if said := printed(t, test.example); said != test.says {
-			t.Errorf("%s says %q", name, said)
+		if got := printed(t, test.example); got != test.prints {
+			t.Errorf("%s prints %q", name, got)
 		}
 	}
 }
 
-// printed is what an example prints. Nothing else runs meanwhile.
+// printed returns what an example prints. It redirects os.Stdout, so no other test may run at the same time.
 func printed(t *testing.T, example func()) string {
 	t.Helper()
 	file, err := os.CreateTemp(t.TempDir(), "")
@@ -87,9 +87,9 @@ func printed(t *testing.T, example func()) string {
 	os.Stdout = file
 	defer func() { os.Stdout = stdout }()
 	example()
-	said, err := os.ReadFile(file.Name())
+	output, err := os.ReadFile(file.Name())
 	if err != nil {
 		t.Fatal(err)
 	}
-	return string(said)
+	return string(output)
 }

@@ -16,7 +16,7 @@ import (
 	passbridgev1 "github.com/passbridge/passbridge/clients/go/passbridge/v1"
 )
 
-func TestATargetIsHostAndPortOrAListOrWhatGRPCResolves(t *testing.T) {
+func TestTargetIsHostPortListOrGRPCName(t *testing.T) {
 	for target, expected := range map[string]string{
 		"passbridge:50051":            "dns:///passbridge:50051",
 		"[::1]:50051":                 "dns:///[::1]:50051",
@@ -33,24 +33,24 @@ func TestATargetIsHostAndPortOrAListOrWhatGRPCResolves(t *testing.T) {
 		"https:":                      "",
 	} {
 		if got, err := grpcTarget(target); got != expected || (err == nil) != (expected != "") {
-			t.Errorf("%q is %q, %v", target, got, err)
+			t.Errorf("grpcTarget(%q) = %q, %v", target, got, err)
 		}
 	}
 }
 
-func TestEveryPauseIsBetweenHalfAndAllOfATimeThatDoubles(t *testing.T) {
+func TestBackoffDoublesWithJitter(t *testing.T) {
 	for failures, whole := range []time.Duration{100, 200, 400, 800, 1_600, 3_200, 6_400, 10_000, 10_000} {
 		whole *= time.Millisecond
 		if least, most := pauseAfter(failures, 0), pauseAfter(failures, 1); least != whole/2 || most != whole {
-			t.Errorf("after %d failures from %s to %s", failures, least, most)
+			t.Errorf("after %d failures: from %s to %s", failures, least, most)
 		}
 	}
 	if pauseAfter(1_000_000, 1) != backoffMax {
-		t.Error("a pause overflows")
+		t.Error("the backoff overflows")
 	}
 }
 
-func TestAWatchResumesWhereAnotherStreamMayGetFurther(t *testing.T) {
+func TestWatchResumesOnlyAfterTransientErrors(t *testing.T) {
 	delay := &errdetails.RetryInfo{RetryDelay: durationpb.New(time.Second)}
 	for _, test := range []struct {
 		err     error
@@ -68,17 +68,17 @@ func TestAWatchResumesWhereAnotherStreamMayGetFurther(t *testing.T) {
 		{status.Error(codes.Canceled, ""), false},
 		{errors.New("another"), false},
 	} {
-		begun := watch{last: &passbridgev1.RegistrationCode{}}
-		if begun.resumes(test.err) != test.resumes {
-			t.Errorf("%v", test.err)
+		started := watch{last: &passbridgev1.RegistrationCode{}}
+		if started.resumes(test.err) != test.resumes {
+			t.Errorf("want resumes = %t after %v", test.resumes, test.err)
 		}
 		if (&watch{}).resumes(test.err) {
-			t.Errorf("resumes before it has begun: %v", test.err)
+			t.Errorf("a watch that has not started resumes after %v", test.err)
 		}
 	}
 }
 
-func TestOnlyWhatIsSafeToRepeatIsRepeated(t *testing.T) {
+func TestOnlyIdempotentMethodsAreRetried(t *testing.T) {
 	var config struct {
 		MethodConfig []struct {
 			Name []struct{ Service, Method string }
@@ -91,28 +91,28 @@ func TestOnlyWhatIsSafeToRepeatIsRepeated(t *testing.T) {
 	if config.HealthCheckConfig == nil || len(config.MethodConfig) != 1 {
 		t.Fatalf("%+v", config)
 	}
-	repeated := map[string]bool{}
+	retried := map[string]bool{}
 	for _, name := range config.MethodConfig[0].Name {
-		repeated["/"+name.Service+"/"+name.Method] = true
+		retried["/"+name.Service+"/"+name.Method] = true
 	}
 	for _, method := range []string{
 		passbridgev1.RegistrationCodeService_DeleteRegistrationCode_FullMethodName,
 		passbridgev1.TempPassService_AuthorizeTempPass_FullMethodName,
 		passbridgev1.TempPassService_BatchResetTempPass_FullMethodName,
 	} {
-		if repeated[method] {
-			t.Errorf("%s is repeated", method)
+		if retried[method] {
+			t.Errorf("%s is retried", method)
 		}
 	}
-	if !repeated[passbridgev1.RegistrationCodeService_CreateRegistrationCode_FullMethodName] || len(repeated) != len(repeatable) {
-		t.Errorf("%v", repeated)
+	if !retried[passbridgev1.RegistrationCodeService_CreateRegistrationCode_FullMethodName] || len(retried) != len(repeatable) {
+		t.Errorf("retried: %v", retried)
 	}
 	if strings.Contains(serviceConfig(false), "healthCheckConfig") {
-		t.Error("health is checked though it must not be")
+		t.Error("the config has health checks although they are off")
 	}
 }
 
-func TestACreateGetsARequestIDInACopy(t *testing.T) {
+func TestCreateGetsRequestIDInCopy(t *testing.T) {
 	request := &passbridgev1.CreateRegistrationCodeRequest{RequestorId: "REF"}
 	first := repeatableRequest(request).(*passbridgev1.CreateRegistrationCodeRequest)
 	second := repeatableRequest(request).(*passbridgev1.CreateRegistrationCodeRequest)
@@ -120,9 +120,9 @@ func TestACreateGetsARequestIDInACopy(t *testing.T) {
 		t.Errorf("%q %q %q", first.GetRequestId(), second.GetRequestId(), request.GetRequestId())
 	}
 	if first.GetRequestId()[14] != '4' || !strings.ContainsRune("89ab", rune(first.GetRequestId()[19])) {
-		t.Errorf("%q is no UUID of version 4", first.GetRequestId())
+		t.Errorf("%q is not a UUID of version 4", first.GetRequestId())
 	}
 	if repeatableRequest(first) != any(first) {
-		t.Error("a request_id is replaced")
+		t.Error("the caller's request_id was replaced")
 	}
 }

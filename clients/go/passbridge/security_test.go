@@ -14,25 +14,25 @@ import (
 	"github.com/passbridge/passbridge/clients/go/passbridge"
 )
 
-// tlsConfig has a server show this certificate.
+// tlsConfig returns the configuration of a server with this certificate.
 func tlsConfig(identity servertest.Identity) string {
 	return fmt.Sprintf("[grpc.tls]\ncertificate = %q\nkey = %q\n", identity.Certificate, identity.Key)
 }
 
-// tokenCaller is a caller that is known by this token.
+// tokenCaller returns the configuration of a caller with this token.
 func tokenCaller(token, permission string) string {
 	hash := sha256.Sum256([]byte(token))
 	return fmt.Sprintf("[[callers]]\nname = %q\ntoken_hash = %q\npermissions = [%q]\n",
 		"for "+permission, hex.EncodeToString(hash[:]), permission)
 }
 
-const asksWhoCalls = "[grpc]\nauth = \"callers\"\n"
+const requiresCallers = "[grpc]\nauth = \"callers\"\n"
 
-func trustsAPrivateAuthority(t *testing.T) {
+func privateCAIsTrusted(t *testing.T) {
 	authority := servertest.NewAuthority(t)
 	server := servertest.Start(t, tlsConfig(authority.Server(t)))
 	created(t, dialTLS(t, server.Address, passbridge.WithCA(authority.File)))
-	// By name and by each of several addresses.
+	// Each listed address is verified by its own name.
 	created(t, dialTLS(t, server.Address+","+server.Address, passbridge.WithCA(authority.File)))
 
 	isOfKind(t, refusal(t, dialTLS(t, server.Address)), passbridge.KindCertificateUntrusted, server.Address)
@@ -43,32 +43,32 @@ func trustsAPrivateAuthority(t *testing.T) {
 	isOfKind(t, refusal(t, renamed), passbridge.KindCertificateUntrusted, server.Address)
 }
 
-func showsACertificate(t *testing.T) {
+func clientCertificateIsSent(t *testing.T) {
 	authority, callers := servertest.NewAuthority(t), servertest.NewAuthority(t)
-	server := servertest.Start(t, asksWhoCalls+tlsConfig(authority.Server(t))+fmt.Sprintf("client_ca = %q\n", callers.File)+
+	server := servertest.Start(t, requiresCallers+tlsConfig(authority.Server(t))+fmt.Sprintf("client_ca = %q\n", callers.File)+
 		"[[callers]]\nname = \"player\"\nsan = \"player.example.com\"\npermissions = [\"codes.create\"]\n")
 	known := callers.Client(t, "player.example.com")
 	created(t, dialTLS(t, server.Address, passbridge.WithCA(authority.File), passbridge.WithCertificate(known.Certificate, known.Key)))
 
-	nobody := dialTLS(t, server.Address, passbridge.WithCA(authority.File))
-	isOfKind(t, refusal(t, nobody), passbridge.KindCredentialsMissing, server.Address)
-	demanding := servertest.Start(t, asksWhoCalls+tlsConfig(authority.Server(t))+
+	anonymous := dialTLS(t, server.Address, passbridge.WithCA(authority.File))
+	isOfKind(t, refusal(t, anonymous), passbridge.KindCredentialsMissing, server.Address)
+	requiring := servertest.Start(t, requiresCallers+tlsConfig(authority.Server(t))+
 		fmt.Sprintf("client_ca = %q\nclient_certificate = \"required\"\n", callers.File))
-	bare := dialTLS(t, demanding.Address, passbridge.WithCA(authority.File))
-	isOfKind(t, refusal(t, bare), passbridge.KindClientCertificateRefused, demanding.Address)
+	bare := dialTLS(t, requiring.Address, passbridge.WithCA(authority.File))
+	isOfKind(t, refusal(t, bare), passbridge.KindClientCertificateRefused, requiring.Address)
 	unknown := callers.Client(t, "stranger.example.com")
 	stranger := dialTLS(t, server.Address, passbridge.WithCA(authority.File), passbridge.WithCertificate(unknown.Certificate, unknown.Key))
 	isOfKind(t, refusal(t, stranger), passbridge.KindCredentialsRefused, server.Address)
 }
 
-func sendsAToken(t *testing.T) {
+func tokenIsSent(t *testing.T) {
 	authority := servertest.NewAuthority(t)
-	server := servertest.Start(t, asksWhoCalls+tlsConfig(authority.Server(t))+tokenCaller("pb_secret", "codes.create"))
+	server := servertest.Start(t, requiresCallers+tlsConfig(authority.Server(t))+tokenCaller("pb_secret", "codes.create"))
 	created(t, dialTLS(t, server.Address, passbridge.WithCA(authority.File), passbridge.WithToken("pb_secret")))
 }
 
-func readsARenewedToken(t *testing.T) {
-	server := servertest.Start(t, asksWhoCalls+tokenCaller("pb_second", "codes.create"))
+func replacedTokenIsRead(t *testing.T) {
+	server := servertest.Start(t, requiresCallers+tokenCaller("pb_second", "codes.create"))
 	folder := t.TempDir()
 	file := filepath.Join(folder, "token")
 	write := func(token string) {
@@ -88,46 +88,46 @@ func readsARenewedToken(t *testing.T) {
 	created(t, client)
 }
 
-func tellsARefusedTokenFromAMissingPermission(t *testing.T) {
-	server := servertest.Start(t, asksWhoCalls+tokenCaller("pb_secret", "codes.create"))
+func refusedTokenIsNotMissingPermission(t *testing.T) {
+	server := servertest.Start(t, requiresCallers+tokenCaller("pb_secret", "codes.create"))
 	unknown := dial(t, server.Address, passbridge.WithToken("pb_unknown"))
 	isOfKind(t, refusal(t, unknown), passbridge.KindCredentialsRefused, server.Address)
 	weak := dial(t, server.Address, passbridge.WithToken("pb_secret"))
 	missing := refusal(t, weak)
 	isOfKind(t, missing, passbridge.KindPermissionMissing, server.Address)
 	if missing.Metadata["permission"] != "codes.delete" {
-		t.Errorf("doesn't say which: %v", missing.Metadata)
+		t.Errorf("error does not name the permission: %v", missing.Metadata)
 	}
-	silent := dial(t, server.Address)
-	isOfKind(t, refusal(t, silent), passbridge.KindCredentialsMissing, server.Address)
+	anonymous := dial(t, server.Address)
+	isOfKind(t, refusal(t, anonymous), passbridge.KindCredentialsMissing, server.Address)
 }
 
-func tellsAnExpiredCertificate(t *testing.T) {
+func expiredCertificateIsReported(t *testing.T) {
 	authority := servertest.NewAuthority(t)
 	server := servertest.Start(t, tlsConfig(authority.Server(t)))
-	// It has for a client whose clock is ahead, and the server would not start with one that really has.
+	// A server does not start with an expired certificate, so the clock of the client is ahead.
 	ahead := &tls.Config{Time: func() time.Time { return time.Now().AddDate(1, 0, 0) }}
 	client := dialTLS(t, server.Address, passbridge.WithCA(authority.File), passbridge.WithTLSConfig(ahead))
 	isOfKind(t, refusal(t, client), passbridge.KindCertificateExpired, server.Address)
 }
 
-func TestFilesThatCannotBeUsedAreToldAtOnce(t *testing.T) {
+func TestDialReportsUnusableFiles(t *testing.T) {
 	t.Parallel()
 	empty := filepath.Join(t.TempDir(), "empty")
 	if err := os.WriteFile(empty, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
 	for name, option := range map[string]passbridge.Option{
-		"no authority":      passbridge.WithCA("/no/such/file"),
-		"empty authority":   passbridge.WithCA(empty),
-		"no certificate":    passbridge.WithCertificate("/no/such/file", "/no/such/key"),
-		"no token":          passbridge.WithTokenFile("/no/such/file"),
-		"empty token":       passbridge.WithTokenFile(empty),
-		"token of 2 lines":  passbridge.WithToken("a\nb"),
-		"empty fixed token": passbridge.WithToken(""),
+		"missing CA":          passbridge.WithCA("/no/such/file"),
+		"empty CA":            passbridge.WithCA(empty),
+		"missing certificate": passbridge.WithCertificate("/no/such/file", "/no/such/key"),
+		"missing token":       passbridge.WithTokenFile("/no/such/file"),
+		"empty token":         passbridge.WithTokenFile(empty),
+		"token of 2 lines":    passbridge.WithToken("a\nb"),
+		"empty fixed token":   passbridge.WithToken(""),
 	} {
 		if client, err := passbridge.Dial(t.Context(), "127.0.0.1:1", option); err == nil {
-			t.Errorf("%s: is taken", name)
+			t.Errorf("%s: accepted", name)
 			_ = client.Close()
 		}
 	}

@@ -6,12 +6,12 @@ import (
 	passbridgev1 "github.com/passbridge/passbridge/clients/go/passbridge/v1"
 )
 
-// maxAttempts with the pauses below is about five seconds, in which a server restarts.
+// maxAttempts, with the backoff below, covers about five seconds, in which a server restarts.
 const maxAttempts = 7
 
-// repeatable are the methods that do no more when they are called twice. A create is one of them because each has a
-// request_id. A delete isn't: its repeat is NOT_FOUND. Neither are authorizations, of which one may start a trial that was
-// reset in between. [Client.Watch] has a way of its own, but may be sent again until its first answer.
+// repeatable lists the idempotent methods, which gRPC retries. Create is idempotent because each call has a request_id. Delete is
+// not listed, because its repeat is NOT_FOUND. Authorizations are not listed, because a repeat may start another trial after a
+// reset. A watch is retried until its first response; afterwards [Client.Watch] resumes it.
 var repeatable = []string{
 	passbridgev1.RegistrationCodeService_CreateRegistrationCode_FullMethodName,
 	passbridgev1.RegistrationCodeService_GetRegistrationCode_FullMethodName,
@@ -33,11 +33,11 @@ var repeatable = []string{
 
 type object = map[string]any
 
-// serviceConfig is the service config (https://github.com/grpc/grpc/blob/master/doc/service_config.md) that a target
-// without one of its own gets.
+// serviceConfig returns the default service config (https://github.com/grpc/grpc/blob/master/doc/service_config.md), for targets
+// that have none of their own.
 //
-// Calls don't wait for ready: while no server can be reached they fail at once, and those that can be repeated are, so
-// that a wrong target or an expired certificate is told as such and not as a deadline.
+// Calls do not wait for ready: without a connection they fail at once, and repeatable ones are retried. A wrong target or an
+// expired certificate is thus reported as such, and not as an exceeded deadline.
 func serviceConfig(healthChecks bool) string {
 	config := object{
 		"loadBalancingConfig": []object{{"round_robin": object{}}},
@@ -51,8 +51,8 @@ func serviceConfig(healthChecks bool) string {
 				"retryableStatusCodes": []string{"UNAVAILABLE"},
 			},
 		}},
-		// While more than every tenth attempt fails, there comes a time when nothing is sent again any more, or a server that
-		// is overloaded would have to answer seven times as much.
+		// If more than one in ten attempts fail, retries stop after a while. Otherwise an overloaded server would get up to
+		// seven times the load.
 		"retryThrottling": object{"maxTokens": 1000, "tokenRatio": 0.1},
 	}
 	if healthChecks {
@@ -60,7 +60,7 @@ func serviceConfig(healthChecks bool) string {
 	}
 	encoded, err := json.Marshal(config)
 	if err != nil {
-		panic(err) // Of texts and numbers there is nothing that JSON can't hold.
+		panic(err) // Impossible: the config has only strings and numbers.
 	}
 	return string(encoded)
 }

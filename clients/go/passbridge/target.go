@@ -8,10 +8,10 @@ import (
 	"google.golang.org/grpc/resolver"
 )
 
-// scheme is the name of the targets that list their addresses: passbridge:///host:port,host:port.
+// scheme is the gRPC scheme of targets that list their addresses: passbridge:///host:port,host:port.
 const scheme = "passbridge"
 
-// grpcTarget is the target in gRPC's words.
+// grpcTarget returns the target in the syntax of gRPC.
 func grpcTarget(target string) (string, error) {
 	if strings.Contains(target, "://") {
 		return target, nil
@@ -28,27 +28,26 @@ func grpcTarget(target string) (string, error) {
 	return "dns:///" + target, nil
 }
 
-// addresses takes a list of host:port apart.
+// addresses splits a list of host:port.
 func addresses(list string) ([]string, error) {
 	var found []string
 	for address := range strings.SplitSeq(list, ",") {
 		address = strings.TrimSpace(address)
 		host, port, err := net.SplitHostPort(address)
 		if err != nil || host == "" || port == "" {
-			return nil, fmt.Errorf("%q isn't host:port, such as passbridge.internal:50051", address)
+			return nil, fmt.Errorf("%q is not host:port, such as passbridge.internal:50051", address)
 		}
 		found = append(found, address)
 	}
 	return found, nil
 }
 
-// addressList resolves a target that lists its addresses. Each is an endpoint of its own, and known to TLS by its own
-// name.
+// addressList resolves a target that lists its addresses. Each is an endpoint of its own, and TLS verifies its own name.
 type addressList struct{}
 
 func (addressList) Scheme() string { return scheme }
 
-// OverrideAuthority names the first server, because a list is no authority that HTTP/2 could carry.
+// OverrideAuthority returns the first server, because a list is not a valid HTTP/2 authority.
 func (addressList) OverrideAuthority(target resolver.Target) string {
 	first, _, _ := strings.Cut(target.Endpoint(), ",")
 	return first
@@ -70,7 +69,7 @@ func (addressList) Build(target resolver.Target, conn resolver.ClientConn, _ res
 	return resolved{}, nil
 }
 
-// resolved has nothing to look up again.
+// resolved is a resolver with a fixed result.
 type resolved struct{}
 
 func (resolved) ResolveNow(resolver.ResolveNowOptions) {}

@@ -14,14 +14,14 @@ import (
 	passbridgev1 "github.com/passbridge/passbridge/clients/go/passbridge/v1"
 )
 
-func authorizesByATrial(t *testing.T) {
+func trialAuthorizesResource(t *testing.T) {
 	client := dial(t, servertest.Start(t, "").Address)
 	response, err := client.TempPasses().AuthorizeTempPass(patience(t), &passbridgev1.AuthorizeTempPassRequest{
 		RequestorId: "REF", MvpdId: "TempPassREF", DeviceId: "a-device", ResourceId: "a-channel",
 		Identity: &passbridgev1.AuthorizeTempPassRequest_UserIdentifier{UserIdentifier: "viewer@example.com"},
 	})
 	if err != nil || response.GetDecision() != passbridgev1.Decision_DECISION_PERMIT {
-		t.Fatalf("isn't permitted: %v %v", response, err)
+		t.Fatalf("not permitted: %v %v", response, err)
 	}
 	shown, err := client.TempPasses().GetTempPass(patience(t), &passbridgev1.GetTempPassRequest{
 		RequestorId: "REF", MvpdId: "TempPassREF", DeviceId: "a-device",
@@ -32,7 +32,7 @@ func authorizesByATrial(t *testing.T) {
 	}
 	trial := shown.GetTempPass()
 	if trial.GetState() != passbridgev1.TempPass_STATE_ACTIVE || trial.GetRemainingResources() != 4 {
-		t.Errorf("shows another trial: %v", trial)
+		t.Errorf("unexpected trial: %v", trial)
 	}
 }
 
@@ -52,23 +52,23 @@ func resetOf(mvpd, device string) *passbridgev1.ResetTempPassRequest {
 	}
 }
 
-func resetsATrial(t *testing.T) {
+func resetTrialStartsAgain(t *testing.T) {
 	client := dial(t, servertest.Start(t, "").Address)
 	startTrial(t, client, "a-device")
 	reset, err := client.TempPasses().ResetTempPass(patience(t), resetOf("TempPass", "a-device"))
 	if err != nil || reset.GetResetCount() != 1 {
-		t.Fatalf("isn't reset: %v %v", reset, err)
+		t.Fatalf("not reset: %v %v", reset, err)
 	}
 	shown, err := client.TempPasses().GetTempPass(patience(t), &passbridgev1.GetTempPassRequest{
 		RequestorId: "REF", MvpdId: "TempPass", DeviceId: "a-device",
 	})
 	if err != nil || shown.GetTempPass().GetState() != passbridgev1.TempPass_STATE_NOT_STARTED {
-		t.Fatalf("doesn't start anew: %v %v", shown, err)
+		t.Fatalf("the trial does not start again: %v %v", shown, err)
 	}
 }
 
-// resets are items for so many devices, of which every hundredth names a TempPass that there isn't; count is how many were
-// taken.
+// resets returns number items, each for another device. Every hundredth names a TempPass that does not exist. count is the number of
+// items that were read from the sequence.
 func resets(number int, count *int) iter.Seq[*passbridgev1.BatchResetTempPassRequest] {
 	return func(yield func(*passbridgev1.BatchResetTempPassRequest) bool) {
 		for ; *count < number; *count++ {
@@ -87,7 +87,7 @@ func resets(number int, count *int) iter.Seq[*passbridgev1.BatchResetTempPassReq
 	}
 }
 
-func resetsManyTrials(t *testing.T) {
+func batchReportsProgressAndFailures(t *testing.T) {
 	client := dial(t, servertest.Start(t, "").Address)
 	startTrial(t, client, "device-7")
 	var taken, answered int
@@ -95,11 +95,11 @@ func resetsManyTrials(t *testing.T) {
 	result, err := client.BatchReset(patience(t), resets(1_000, &taken), func(answer passbridge.BatchAnswer) {
 		answered++
 		if answer.Answered != answered || taken-answered > 256 {
-			t.Errorf("answer %d is told as %d, with %d taken", answered, answer.Answered, taken)
+			t.Errorf("answer %d has Answered %d, with %d items read", answered, answer.Answered, taken)
 		}
 		if answer.Item.GetTempPass().GetMvpdId() == "NoTempPass" {
 			if answer.Err == nil || answer.Err.Reason != passbridgev1.ErrorReason_ERROR_REASON_TEMP_PASS_NOT_FOUND {
-				t.Errorf("%s doesn't say what is wrong: %v", answer.Item.GetItemId(), answer.Err)
+				t.Errorf("%s has the wrong error: %v", answer.Item.GetItemId(), answer.Err)
 			}
 			return
 		}
@@ -110,11 +110,11 @@ func resetsManyTrials(t *testing.T) {
 		reset += *answer.ResetCount
 	})
 	if err != nil || result != (passbridge.BatchResult{Answered: 1_000, Failed: 10}) || reset != 1 {
-		t.Errorf("the batch ends with %v, %v and %d resets", result, err, reset)
+		t.Errorf("got %v, %v and %d resets", result, err, reset)
 	}
 }
 
-func TestABatchThatBreaksOffSaysWhatWasNotAnswered(t *testing.T) {
+func TestInterruptedBatchReportsUnansweredItems(t *testing.T) {
 	t.Parallel()
 	proxy := servertest.StartProxy(t, servertest.Start(t, "").Address, servertest.Passing)
 	client := dial(t, proxy.Address)
@@ -126,22 +126,22 @@ func TestABatchThatBreaksOffSaysWhatWasNotAnswered(t *testing.T) {
 	})
 	var broken *passbridge.BatchError
 	if !errors.As(err, &broken) {
-		t.Fatalf("isn't a BatchError: %v", err)
+		t.Fatalf("not a BatchError: %v", err)
 	}
 	if failure(t, err).Code != codes.Unavailable {
-		t.Errorf("doesn't say why: %v", err)
+		t.Errorf("the cause is not UNAVAILABLE: %v", err)
 	}
-	// The item that found the stream broken has been taken too.
+	// taken does not count the last item, whose send failed.
 	if len(broken.Unanswered) == 0 || len(broken.Unanswered)+result.Answered != taken+1 {
-		t.Errorf("%d items were taken, %d answered and %d not", taken+1, result.Answered, len(broken.Unanswered))
+		t.Errorf("%d items were read, %d answered, %d unanswered", taken+1, result.Answered, len(broken.Unanswered))
 	}
 	last := broken.Unanswered[len(broken.Unanswered)-1]
 	if last.GetItemId() != fmt.Sprintf("item %d", taken) {
-		t.Errorf("the last item is %v, not %d", last, taken)
+		t.Errorf("the last unanswered item is %v, want %d", last, taken)
 	}
 }
 
-func TestABatchEndsWithItsContext(t *testing.T) {
+func TestBatchEndsWithContext(t *testing.T) {
 	t.Parallel()
 	client := dial(t, servertest.Start(t, "").Address)
 	ctx, cancel := context.WithCancel(patience(t))
@@ -149,6 +149,6 @@ func TestABatchEndsWithItsContext(t *testing.T) {
 	var taken int
 	_, err := client.BatchReset(ctx, resets(1<<30, &taken), func(passbridge.BatchAnswer) { cancel() })
 	if !errors.Is(err, context.Canceled) {
-		t.Errorf("ends with %v", err)
+		t.Errorf("got %v, want context.Canceled", err)
 	}
 }

@@ -14,23 +14,23 @@ import (
 	"google.golang.org/grpc/credentials/insecure"
 )
 
-// What the client says of a handshake that failed, and knows it by again: gRPC passes on only texts.
+// The texts of failed handshakes. kindOf recognizes errors by them, because gRPC passes on only texts.
 const (
 	certificateExpired   = "the server's certificate has expired"
-	certificateNotYet    = "the server's certificate is not valid yet"
-	certificateUntrusted = "the server's certificate is from an unknown authority"
+	certificateNotYet    = "the server's certificate is not yet valid"
+	certificateUntrusted = "the server's certificate is from an unknown CA"
 	certificateOfOther   = "the server's certificate is for another name"
-	notEncrypted         = "the server speaks no TLS"
-	tokenOverPlaintext   = "a token is not sent over plain text to another machine"
+	notEncrypted         = "the server does not use TLS"
+	tokenOverPlaintext   = "a token is not sent to another machine without TLS"
 )
 
-// tlsFiles says whom to trust, and what to show.
+// tlsFiles configures the trusted CAs and the client certificate.
 type tlsFiles struct {
 	config                           *tls.Config
 	caFile, certificateFile, keyFile string
 }
 
-func (f tlsFiles) showsCertificate() bool {
+func (f tlsFiles) sendsCertificate() bool {
 	configured := f.config != nil && (len(f.config.Certificates) > 0 || f.config.GetClientCertificate != nil)
 	return configured || f.certificateFile != ""
 }
@@ -41,38 +41,38 @@ func (f tlsFiles) credentials() (credentials.TransportCredentials, error) {
 		config = f.config.Clone()
 	}
 	if f.caFile != "" {
-		authorities, err := readAuthorities(f.caFile)
+		pool, err := readCAs(f.caFile)
 		if err != nil {
 			return nil, err
 		}
-		config.RootCAs = authorities
+		config.RootCAs = pool
 	}
 	if f.certificateFile != "" {
-		show := func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
+		load := func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
 			certificate, err := tls.LoadX509KeyPair(f.certificateFile, f.keyFile)
 			return &certificate, err
 		}
-		if _, err := show(nil); err != nil {
+		if _, err := load(nil); err != nil {
 			return nil, fmt.Errorf("client certificate: %w", err)
 		}
-		config.GetClientCertificate = show
+		config.GetClientCertificate = load
 	}
 	return handshake{credentials.NewTLS(config)}, nil
 }
 
-func readAuthorities(file string) (*x509.CertPool, error) {
+func readCAs(file string) (*x509.CertPool, error) {
 	content, err := os.ReadFile(file)
 	if err != nil {
-		return nil, fmt.Errorf("certificate authority: %w", err)
+		return nil, fmt.Errorf("CA: %w", err)
 	}
-	authorities := x509.NewCertPool()
-	if !authorities.AppendCertsFromPEM(content) {
-		return nil, fmt.Errorf("certificate authority: %s holds no certificate in PEM", file)
+	pool := x509.NewCertPool()
+	if !pool.AppendCertsFromPEM(content) {
+		return nil, fmt.Errorf("CA: %s contains no PEM certificate", file)
 	}
-	return authorities, nil
+	return pool, nil
 }
 
-// handshake is a TLS handshake that says why it failed.
+// handshake is a TLS handshake whose errors name the problem and the address.
 type handshake struct {
 	credentials.TransportCredentials
 }
@@ -115,13 +115,13 @@ func explainHandshake(err error, address net.Addr) error {
 	return fmt.Errorf("%s (%s): %w", what, address, err)
 }
 
-// alertedConn says why the server has closed a connection, where writing only says that it has. In TLS 1.3 a server looks at
-// the client's certificate when the client already sends, and what it says of it is still to be read then.
+// alertedConn returns the server's TLS alert if a write fails because the server has closed the connection. In TLS 1.3 the server
+// verifies the client's certificate while the client already sends data. The alert about it is then still unread.
 type alertedConn struct {
 	net.Conn
 }
 
-// alertPatience is how long to wait for that.
+// alertPatience is how long to wait for the alert.
 const alertPatience = time.Second
 
 func (c alertedConn) Write(data []byte) (int, error) {
@@ -130,13 +130,13 @@ func (c alertedConn) Write(data []byte) (int, error) {
 		return written, err
 	}
 	var alert *net.OpError
-	if _, said := c.Read(make([]byte, 1)); errors.As(said, &alert) && alert.Op == "remote error" {
-		return written, said
+	if _, readErr := c.Read(make([]byte, 1)); errors.As(readErr, &alert) && alert.Op == "remote error" {
+		return written, readErr
 	}
 	return written, err
 }
 
-// plaintext is no encryption, and with a token no connection to another machine.
+// plaintext connects without encryption. With a token, it refuses connections to other machines.
 type plaintext struct {
 	credentials.TransportCredentials
 	loopbackOnly bool
@@ -148,7 +148,7 @@ func newPlaintext(loopbackOnly bool) plaintext {
 
 func (p plaintext) ClientHandshake(ctx context.Context, authority string, raw net.Conn) (net.Conn, credentials.AuthInfo, error) {
 	if p.loopbackOnly && !isLoopback(raw.RemoteAddr()) {
-		return nil, nil, fmt.Errorf("%s (%s): use TLS, or WithTokenOverPlaintext", tokenOverPlaintext, raw.RemoteAddr())
+		return nil, nil, fmt.Errorf("%s (%s): use TLS, or WithTokenOverPlaintext if the network encrypts", tokenOverPlaintext, raw.RemoteAddr())
 	}
 	return p.TransportCredentials.ClientHandshake(ctx, authority, raw)
 }

@@ -15,18 +15,18 @@ import (
 )
 
 const (
-	// tokenMaxAge is how long a token is used without another look into its file, whatever the file's times say. A file
-	// that can't be read is put up with for as long, since some programs empty a file before they write it.
+	// tokenMaxAge is how long a token is used before its file is read again, even if the file's metadata has not changed. An
+	// unreadable or empty file is tolerated for the same time, because some programs truncate a file before they write it.
 	tokenMaxAge = time.Minute
 
-	// tokenMaxSize is what the server takes as headers in all.
+	// tokenMaxSize is the server's limit for all headers together.
 	tokenMaxSize = 16 << 10
 )
 
-// tokenUnreadable begins what is said of a token that this side doesn't have.
+// tokenUnreadable is the start of the error if the client itself has no token.
 const tokenUnreadable = "no token to send"
 
-// tokenSource says what token to send.
+// tokenSource provides the token to send.
 type tokenSource interface {
 	token() (string, error)
 }
@@ -53,7 +53,7 @@ type fixedToken string
 
 func (t fixedToken) token() (string, error) { return validToken(string(t)) }
 
-// fileToken is a token in a file, which somebody else renews.
+// fileToken is a token in a file that another program renews.
 type fileToken struct {
 	file string
 	now  func() time.Time
@@ -110,16 +110,16 @@ func readToken(name string) (string, error) {
 	return token, nil
 }
 
-// validToken says of a token that no header can hold, without showing it.
+// validToken checks that a header can hold the token. Its errors do not contain the token.
 func validToken(token string) (string, error) {
 	if token == "" {
 		return "", errors.New("the token is empty")
 	}
 	if len(token) > tokenMaxSize {
-		return "", fmt.Errorf("the token has more than %d bytes", tokenMaxSize)
+		return "", fmt.Errorf("the token is longer than %d bytes", tokenMaxSize)
 	}
 	if strings.ContainsFunc(token, func(char rune) bool { return char <= ' ' || char > '~' }) {
-		return "", errors.New("the token has characters other than printable ASCII, or spaces")
+		return "", errors.New("the token contains a space or a character that is not printable ASCII")
 	}
 	return token, nil
 }

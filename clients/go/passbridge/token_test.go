@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-func TestATokenGoesOverPlaintextToThisMachineOnly(t *testing.T) {
+func TestTokenWithoutTLSIsSentToLoopbackOnly(t *testing.T) {
 	for _, test := range []struct {
 		address net.Addr
 		bound   bool
@@ -29,11 +29,11 @@ func TestATokenGoesOverPlaintextToThisMachineOnly(t *testing.T) {
 	}
 	needs := bearer{source: fixedToken("a"), needsTLS: true}
 	if !needs.RequireTransportSecurity() {
-		t.Error("a token isn't bound to TLS")
+		t.Error("the credentials do not require TLS")
 	}
 }
 
-// connTo is a connection of which only the other end is asked.
+// connTo is a connection that has only a remote address.
 type connTo struct {
 	net.Conn
 	address net.Addr
@@ -41,7 +41,7 @@ type connTo struct {
 
 func (c connTo) RemoteAddr() net.Addr { return c.address }
 
-func TestATokenFileIsReadAgainWhenItChangesOrAges(t *testing.T) {
+func TestTokenFileIsReadAgainWhenItChangesOrAges(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "token")
 	now := time.Unix(1_000_000, 0)
 	source := newFileToken(file)
@@ -63,19 +63,19 @@ func TestATokenFileIsReadAgainWhenItChangesOrAges(t *testing.T) {
 	}
 	sends("no file", "")
 	write("one\n", now)
-	sends("a file", "one")
+	sends("first read", "one")
 	write("two\n", now)
 	sends("the same times and size", "one")
 	now = now.Add(tokenMaxAge)
-	sends("its age", "two")
+	sends("maximum age reached", "two")
 	write("three", now)
-	sends("another time or size", "three")
+	sends("changed time or size", "three")
 	write("", now.Add(time.Second))
-	sends("empty for a moment", "three")
+	sends("empty file, before the maximum age", "three")
 	now = now.Add(tokenMaxAge)
-	sends("empty for longer", "")
+	sends("empty file, after the maximum age", "")
 	write("line\nline", now)
-	sends("no token", "")
+	sends("two lines", "")
 	write(strings.Repeat("a", tokenMaxSize+1), now)
 	sends("too large", "")
 }

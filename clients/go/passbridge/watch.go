@@ -13,23 +13,24 @@ import (
 	passbridgev1 "github.com/passbridge/passbridge/clients/go/passbridge/v1"
 )
 
-// WatchOf asks to follow a code that was created or read: this record of it, and not a later one under the same code.
+// WatchOf returns the request to watch a code that was created or read. It has the id of the record, so that the watch does not
+// follow a later record with the same code.
 func WatchOf(code *passbridgev1.RegistrationCode) *passbridgev1.WatchRegistrationCodeRequest {
 	return &passbridgev1.WatchRegistrationCodeRequest{
 		RequestorId: code.GetRequestorId(), Environment: code.GetEnvironment(), Code: code.GetCode(), Id: proto.String(code.GetId()),
 	}
 }
 
-// Watch follows a code until it ends: its present state comes at once, then each change, the last one with STATE_RELEASED or
-// STATE_EXPIRED. Then the sequence ends. An error is its last element, with a nil code.
+// Watch watches a code until it ends. The sequence has the current state at once, then each change. It ends after STATE_RELEASED or
+// STATE_EXPIRED. An error is its last element, with a nil code.
 //
 //	for code, err := range client.Watch(ctx, passbridge.WatchOf(created)) { … }
 //
-// A watch that has begun goes on when the connection is lost or the server restarts, for as long as ctx lasts. It brings the
-// id of the code, so that a release in between is seen. A state that came before doesn't come again. A watch that can't
-// begin ends with an error after the client's retries.
+// A watch that has started is resumed when the connection is lost or the server restarts, until ctx ends. It sends the id of the
+// code, so that it detects a release in between. A state is not repeated. A watch that cannot start ends with an error after the
+// client's retries.
 //
-// Give it a context that ends: a code lives for up to ten hours.
+// Pass a context that ends: the lifetime of a code is up to ten hours.
 func (c *Client) Watch(
 	ctx context.Context, request *passbridgev1.WatchRegistrationCodeRequest,
 ) iter.Seq2[*passbridgev1.RegistrationCode, error] {
@@ -48,17 +49,17 @@ func (c *Client) Watch(
 	}
 }
 
-// watch is a watch over one connection after the other.
+// watch is the state of a watch across several streams.
 type watch struct {
 	client  *Client
 	request *passbridgev1.WatchRegistrationCodeRequest
-	// last is the state that was told last; nil before the first.
+	// last is the state that was yielded last; nil before the first.
 	last *passbridgev1.RegistrationCode
-	// failures in a row.
+	// failures is the number of consecutive failures.
 	failures int
 }
 
-// follow watches over one stream. It returns nil when the watch is over, and why the stream broke otherwise.
+// follow watches over one stream. It returns nil if the watch has ended, otherwise the error that ended the stream.
 func (w *watch) follow(ctx context.Context, yield func(*passbridgev1.RegistrationCode, error) bool) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -94,13 +95,13 @@ func hasEnded(code *passbridgev1.RegistrationCode) bool {
 	return false
 }
 
-// resumes says whether another stream may get further than the one that ended so.
+// resumes reports whether to start another stream after this error.
 func (w *watch) resumes(err error) bool {
 	if w.last == nil {
 		return false
 	}
 	if err == io.EOF {
-		// The stream ended as if the code had.
+		// The server ended the stream with OK although the code has not ended.
 		return true
 	}
 	known, ok := AsError(err)
@@ -111,16 +112,16 @@ func (w *watch) resumes(err error) bool {
 	case codes.Unavailable:
 		return true
 	case codes.ResourceExhausted:
-		// After a restart all watches come back at once.
+		// After a restart all watches resume at once, and may exceed a limit.
 		return known.RetryDelay > 0
 	case codes.Internal, codes.Unknown:
-		// A proxy that breaks off a stream; a defect of the server has a reason.
+		// An error without a reason is from a proxy that ended the stream; a defect of the server has a reason.
 		return known.ReasonText == ""
 	}
 	return false
 }
 
-// pause waits before the next stream. It is false where ctx ended.
+// pause waits before the next stream. It returns false if ctx has ended.
 func (w *watch) pause(ctx context.Context, err error) bool {
 	delay := pauseAfter(w.failures, rand.Float64())
 	if known, ok := AsError(err); ok {
@@ -137,7 +138,7 @@ func (w *watch) pause(ctx context.Context, err error) bool {
 	}
 }
 
-// ended is the error that a watch ends with: that of ctx where that is over, whatever broke the last stream.
+// ended returns the final error of a watch: that of ctx if it has ended, regardless of the last stream's error.
 func (w *watch) ended(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
@@ -153,8 +154,8 @@ const (
 	backoffMax  = 10 * time.Second
 )
 
-// pauseAfter is the pause after as many failures, with jitter, which is from 0 to 1: between half and all of a time that
-// doubles. The watches of a server that restarts thereby come back one after the other.
+// pauseAfter returns the backoff after this number of failures: between half and all of a duration that doubles up to backoffMax.
+// jitter is from 0 to 1; it spreads the watches that resume after a server restart.
 func pauseAfter(failures int, jitter float64) time.Duration {
 	whole := backoffMax
 	if failures < 7 {

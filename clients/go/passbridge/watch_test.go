@@ -13,7 +13,7 @@ import (
 	passbridgev1 "github.com/passbridge/passbridge/clients/go/passbridge/v1"
 )
 
-// watched is a watch that a test reads one state after the other.
+// watched is a watch whose states a test reads one by one.
 type watched struct {
 	next func() (*passbridgev1.RegistrationCode, error, bool)
 }
@@ -29,14 +29,14 @@ func (w watched) shows(t *testing.T, state passbridgev1.RegistrationCode_State) 
 	t.Helper()
 	code, err, ok := w.next()
 	if err != nil || !ok || code.GetState() != state {
-		t.Fatalf("shows %v %v %v, not %s", code, err, ok, state)
+		t.Fatalf("got %v, %v, %v, want %s", code, err, ok, state)
 	}
 }
 
 func (w watched) isOver(t *testing.T) {
 	t.Helper()
 	if code, err, ok := w.next(); ok {
-		t.Fatalf("goes on with %v %v", code, err)
+		t.Fatalf("got %v, %v after the end", code, err)
 	}
 }
 
@@ -45,7 +45,7 @@ const (
 	released = passbridgev1.RegistrationCode_STATE_RELEASED
 )
 
-func watchesUntilReleased(t *testing.T) {
+func watchEndsWithRelease(t *testing.T) {
 	client := dial(t, servertest.Start(t, "").Address)
 	code := created(t, client)
 	watch := watchCode(t, patience(t), client, code)
@@ -55,7 +55,7 @@ func watchesUntilReleased(t *testing.T) {
 	watch.isOver(t)
 }
 
-func resumesAWatch(t *testing.T) {
+func watchIsResumed(t *testing.T) {
 	server := servertest.Start(t, "")
 	client := dial(t, server.Address)
 	code := created(t, client)
@@ -68,7 +68,7 @@ func resumesAWatch(t *testing.T) {
 	watch.isOver(t)
 }
 
-func resumesAWatchOfAReleasedCode(t *testing.T) {
+func resumedWatchReportsRelease(t *testing.T) {
 	server := servertest.Start(t, "")
 	proxy := servertest.StartProxy(t, server.Address, servertest.Passing)
 	client := dial(t, proxy.Address)
@@ -84,19 +84,19 @@ func resumesAWatchOfAReleasedCode(t *testing.T) {
 	watch.isOver(t)
 }
 
-func TestAWatchThatCannotBeginSaysWhy(t *testing.T) {
+func TestWatchOfUnknownCodeFails(t *testing.T) {
 	t.Parallel()
 	client := dial(t, servertest.Start(t, "").Address)
 	request := &passbridgev1.WatchRegistrationCodeRequest{RequestorId: "REF", Code: "2222222"}
 	for code, err := range client.Watch(patience(t), request) {
 		isRefused(t, err, codes.NotFound, passbridgev1.ErrorReason_ERROR_REASON_REGISTRATION_CODE_NOT_FOUND)
 		if code != nil {
-			t.Errorf("has a code: %v", code)
+			t.Errorf("got a code with the error: %v", code)
 		}
 	}
 }
 
-func TestAWatchEndsWithItsContext(t *testing.T) {
+func TestWatchEndsWithContext(t *testing.T) {
 	t.Parallel()
 	client := dial(t, servertest.Start(t, "").Address)
 	ctx, cancel := context.WithCancel(patience(t))
@@ -105,7 +105,7 @@ func TestAWatchEndsWithItsContext(t *testing.T) {
 	watch.shows(t, pending)
 	cancel()
 	if _, err, _ := watch.next(); !errors.Is(err, context.Canceled) {
-		t.Errorf("ends with %v", err)
+		t.Errorf("got %v, want context.Canceled", err)
 	}
 	watch.isOver(t)
 }

@@ -18,9 +18,9 @@ import (
 //go:embed page.html
 var page []byte
 
-// activation makes codes for devices and follows them.
+// activation serves the pages and calls passbridge for them.
 type activation struct {
-	// ctx ends with the service, and with it the streams that are open.
+	// ctx ends when the service shuts down, which ends the open streams.
 	ctx       context.Context
 	client    *passbridge.Client
 	requestor string
@@ -35,14 +35,14 @@ func newHandler(ctx context.Context, client *passbridge.Client, requestor string
 	return mux
 }
 
-// create makes a code for the device that asks: {"model": "AFTMM", "osName": "Android"}.
+// create creates a code for the device in the body, such as {"model": "AFTMM", "osName": "Android"}.
 func (a activation) create(w http.ResponseWriter, r *http.Request) {
 	var device struct{ Model, OSName *string }
 	if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, 64<<10)).Decode(&device); err != nil {
-		http.Error(w, "the body is no JSON object: "+err.Error(), http.StatusBadRequest)
+		http.Error(w, "the body is not a JSON object: "+err.Error(), http.StatusBadRequest)
 		return
 	}
-	// Behind a proxy the device's address is in a header that the proxy sets.
+	// Behind a reverse proxy, read the device's address from the header that the proxy sets.
 	address, _, _ := net.SplitHostPort(r.RemoteAddr)
 	response, err := a.client.RegistrationCodes().CreateRegistrationCode(r.Context(), &passbridgev1.CreateRegistrationCodeRequest{
 		RequestorId: a.requestor,
@@ -61,7 +61,7 @@ func (a activation) create(w http.ResponseWriter, r *http.Request) {
 	_ = json.NewEncoder(w).Encode(map[string]string{"code": code.GetCode(), "id": code.GetId()})
 }
 
-// states streams the state of a code to the page, each as a server-sent event, until it ends.
+// states streams the states of a code to the page as server-sent events, until the code ends.
 func (a activation) states(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := context.WithCancel(r.Context())
 	defer cancel()
@@ -69,30 +69,30 @@ func (a activation) states(w http.ResponseWriter, r *http.Request) {
 
 	id := r.PathValue("id")
 	request := &passbridgev1.WatchRegistrationCodeRequest{RequestorId: a.requestor, Code: r.PathValue("code"), Id: &id}
-	hasBegun := false
+	hasStarted := false
 	for code, err := range a.client.Watch(ctx, request) {
 		if err != nil {
-			if !hasBegun {
+			if !hasStarted {
 				refuse(w, err)
 			}
 			return
 		}
-		if !hasBegun {
+		if !hasStarted {
 			w.Header().Set("Content-Type", "text/event-stream")
 			w.Header().Set("Cache-Control", "no-store")
-			hasBegun = true
+			hasStarted = true
 		}
 		_, _ = fmt.Fprintf(w, "data: %s\n\n", code.GetState())
 		_ = http.NewResponseController(w).Flush()
 	}
 }
 
-// refuse tells a page what it can do something about. The rest is for the log.
+// refuse responds with the errors that the page can act on. It logs all others.
 func refuse(w http.ResponseWriter, err error) {
 	failure, _ := passbridge.AsError(err)
 	switch {
 	case failure == nil:
-		http.Error(w, "gave up", http.StatusServiceUnavailable)
+		http.Error(w, "the request was canceled", http.StatusServiceUnavailable)
 	case failure.Code == codes.InvalidArgument:
 		http.Error(w, failure.Message, http.StatusBadRequest)
 	case failure.Code == codes.NotFound:

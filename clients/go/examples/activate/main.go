@@ -1,5 +1,5 @@
-// Command activate is a service to copy from: it makes a code for a device, and tells the page that shows it when the viewer
-// has logged in.
+// Command activate is a sample service to copy from. It creates a code for a device, and notifies the page that shows the code when
+// the viewer has logged in.
 package main
 
 import (
@@ -15,9 +15,9 @@ import (
 )
 
 func main() {
-	listen := flag.String("listen", "127.0.0.1:8090", "where to serve")
-	target := flag.String("passbridge", "127.0.0.1:50051", "passbridge's address, or several with commas")
-	requestor := flag.String("requestor", "REF", "whose codes these are")
+	listen := flag.String("listen", "127.0.0.1:8090", "address on which to serve")
+	target := flag.String("passbridge", "127.0.0.1:50051", "address of passbridge, or several separated by commas")
+	requestor := flag.String("requestor", "REF", "requestor of the codes")
 	flag.Parse()
 
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)

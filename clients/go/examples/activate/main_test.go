@@ -15,7 +15,7 @@ import (
 	passbridgev1 "github.com/passbridge/passbridge/clients/go/passbridge/v1"
 )
 
-func TestAPageShowsACodeAndSeesItsRelease(t *testing.T) {
+func TestPageShowsCodeAndItsRelease(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), servertest.Patience)
 	defer cancel()
 	client, err := passbridge.Dial(ctx, servertest.Start(t, "").Address, passbridge.WithPlaintext())
@@ -27,22 +27,22 @@ func TestAPageShowsACodeAndSeesItsRelease(t *testing.T) {
 	defer service.Close()
 
 	if status, body := call(t, ctx, http.MethodGet, service.URL+"/", ""); status != http.StatusOK || !strings.Contains(body, "EventSource") {
-		t.Errorf("the page is %d %s", status, body)
+		t.Errorf("page: %d %s", status, body)
 	}
 	if status, body := call(t, ctx, http.MethodPost, service.URL+"/codes", `{"model":"AFTMM"}`); status != http.StatusBadRequest ||
 		!strings.Contains(body, "os_name") {
-		t.Errorf("a device without a system is %d %s", status, body)
+		t.Errorf("device without os_name: %d %s", status, body)
 	}
 	if status, _ := call(t, ctx, http.MethodPost, service.URL+"/codes", `{`); status != http.StatusBadRequest {
-		t.Errorf("what is no JSON is %d", status)
+		t.Errorf("body that is not JSON: %d", status)
 	}
 	status, body := call(t, ctx, http.MethodPost, service.URL+"/codes", `{"model":"AFTMM","osName":"Android"}`)
-	var made struct{ Code, ID string }
-	if err := json.Unmarshal([]byte(body), &made); status != http.StatusOK || err != nil || made.Code == "" {
-		t.Fatalf("no code is made: %d %s", status, body)
+	var created struct{ Code, ID string }
+	if err := json.Unmarshal([]byte(body), &created); status != http.StatusOK || err != nil || created.Code == "" {
+		t.Fatalf("create: %d %s", status, body)
 	}
 
-	states := service.URL + "/codes/" + made.Code + "/" + made.ID + "/states"
+	states := service.URL + "/codes/" + created.Code + "/" + created.ID + "/states"
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, states, nil)
 	if err != nil {
 		t.Fatal(err)
@@ -53,20 +53,20 @@ func TestAPageShowsACodeAndSeesItsRelease(t *testing.T) {
 	}
 	defer func() { _ = response.Body.Close() }()
 	events := bufio.NewScanner(response.Body)
-	comes(t, events, "data: STATE_PENDING")
+	expectEvent(t, events, "data: STATE_PENDING")
 	_, err = client.RegistrationCodes().DeleteRegistrationCode(ctx, &passbridgev1.DeleteRegistrationCodeRequest{
-		RequestorId: "REF", Code: made.Code,
+		RequestorId: "REF", Code: created.Code,
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	comes(t, events, "data: STATE_RELEASED")
+	expectEvent(t, events, "data: STATE_RELEASED")
 	if events.Scan() {
-		t.Errorf("goes on with %s", events.Text())
+		t.Errorf("unexpected line after the release: %s", events.Text())
 	}
 	unknown := service.URL + "/codes/2222222/0b8f9a52-6d4e-4c39-9b57-1f0e5a1f3c11/states"
 	if status, _ := call(t, ctx, http.MethodGet, unknown, ""); status != http.StatusNotFound {
-		t.Errorf("an unknown code is %d", status)
+		t.Errorf("unknown code: %d", status)
 	}
 }
 
@@ -81,20 +81,20 @@ func call(t *testing.T, ctx context.Context, method, url, body string) (int, str
 		t.Fatal(err)
 	}
 	defer func() { _ = response.Body.Close() }()
-	answer, err := io.ReadAll(response.Body)
+	content, err := io.ReadAll(response.Body)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return response.StatusCode, string(answer)
+	return response.StatusCode, string(content)
 }
 
-// comes waits for the next event, which an empty line follows.
-func comes(t *testing.T, events *bufio.Scanner, expected string) {
+// expectEvent reads the next event and the empty line after it.
+func expectEvent(t *testing.T, events *bufio.Scanner, expected string) {
 	t.Helper()
 	if !events.Scan() || events.Text() != expected {
-		t.Fatalf("%q comes, not %q: %v", events.Text(), expected, events.Err())
+		t.Fatalf("got event %q, want %q: %v", events.Text(), expected, events.Err())
 	}
 	if !events.Scan() || events.Text() != "" {
-		t.Fatalf("%q follows", events.Text())
+		t.Fatalf("got line %q, want an empty line", events.Text())
 	}
 }

@@ -1,5 +1,5 @@
-// Command opentelemetry shows where the client takes OpenTelemetry: as the stats handler that all gRPC clients take it by.
-// It is a module of its own, so that who uses the client need not have OpenTelemetry.
+// Command opentelemetry shows how to add OpenTelemetry to the client: with a stats handler, as for any gRPC client. It is a separate
+// module, so that the client itself does not depend on OpenTelemetry.
 package main
 
 import (

@@ -15,21 +15,21 @@ import (
 	"time"
 )
 
-// An Authority issues certificates.
+// An Authority is a CA for tests.
 type Authority struct {
-	// File holds its own certificate.
+	// File is the PEM file with its own certificate.
 	File string
 
 	certificate *x509.Certificate
 	key         *ecdsa.PrivateKey
 }
 
-// An Identity is a certificate and its key, each in a file (PEM).
+// An Identity is a certificate and its private key, each in a PEM file.
 type Identity struct {
 	Certificate, Key string
 }
 
-// NewAuthority makes an authority.
+// NewAuthority creates a CA.
 func NewAuthority(t testing.TB) *Authority {
 	t.Helper()
 	template := template("an authority")
@@ -55,7 +55,7 @@ func (a *Authority) Server(t testing.TB) Identity {
 	return a.identity(t, template)
 }
 
-// Client issues a certificate for a caller with this DNS name.
+// Client issues a client certificate with this DNS name.
 func (a *Authority) Client(t testing.TB, name string) Identity {
 	t.Helper()
 	template := template("a client")

@@ -7,23 +7,23 @@ import (
 	"testing"
 )
 
-// A Mode is what a [Proxy] does with connections.
+// A Mode determines what a [Proxy] does with connections.
 type Mode int
 
 const (
-	// Passing carries bytes in both directions.
+	// Passing forwards data in both directions.
 	Passing Mode = iota
-	// Refusing closes connections as soon as they are made.
+	// Refusing closes connections as soon as they are accepted.
 	Refusing
-	// Silent takes connections and what they send, and never answers.
+	// Silent accepts connections and reads from them, but never responds.
 	Silent
-	// LosingAnswers carries what the client sends, and closes the connection instead of carrying what the server answers.
-	LosingAnswers
+	// LosingResponses forwards the client's data, and closes the connection when the server responds.
+	LosingResponses
 )
 
-// A Proxy stands between a client and a server, and can fail.
+// A Proxy is a TCP proxy between a client and a server that simulates failures.
 type Proxy struct {
-	// Address is where it listens.
+	// Address is the address on which it listens.
 	Address string
 
 	server string
@@ -32,7 +32,7 @@ type Proxy struct {
 	open   map[net.Conn]struct{}
 }
 
-// StartProxy listens on a free port for connections to server.
+// StartProxy starts a proxy for server on a free port.
 func StartProxy(t testing.TB, server string, mode Mode) *Proxy {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -56,7 +56,7 @@ func StartProxy(t testing.TB, server string, mode Mode) *Proxy {
 	return proxy
 }
 
-// Set changes what it does, with connections that are open too. To refuse is to close those as well.
+// Set changes the mode, for open connections too. Refusing also closes the open ones.
 func (p *Proxy) Set(mode Mode) {
 	p.mutex.Lock()
 	defer p.mutex.Unlock()
@@ -68,15 +68,15 @@ func (p *Proxy) Set(mode Mode) {
 	}
 }
 
-// does says what it does now.
-func (p *Proxy) does() Mode {
+// currentMode returns the mode.
+func (p *Proxy) currentMode() Mode {
 	p.mutex.Lock()
 	defer p.mutex.Unlock()
 	return p.mode
 }
 
-// keep notes a connection, unless it is refused.
-func (p *Proxy) keep(conn net.Conn) bool {
+// register records an open connection. It returns false if connections are refused.
+func (p *Proxy) register(conn net.Conn) bool {
 	p.mutex.Lock()
 	defer p.mutex.Unlock()
 	if p.mode == Refusing {
@@ -88,10 +88,10 @@ func (p *Proxy) keep(conn net.Conn) bool {
 
 func (p *Proxy) serve(client net.Conn) {
 	defer func() { _ = client.Close() }()
-	if !p.keep(client) {
+	if !p.register(client) {
 		return
 	}
-	if p.does() == Silent {
+	if p.currentMode() == Silent {
 		_, _ = io.Copy(io.Discard, client)
 		return
 	}
@@ -104,19 +104,19 @@ func (p *Proxy) serve(client net.Conn) {
 		_, _ = io.Copy(server, client)
 		_ = server.Close()
 	}()
-	p.answer(client, server)
+	p.forwardResponses(client, server)
 }
 
-func (p *Proxy) answer(client, server net.Conn) {
+func (p *Proxy) forwardResponses(client, server net.Conn) {
 	buffer := make([]byte, 32<<10)
 	for {
 		read, err := server.Read(buffer)
-		switch p.does() {
-		case LosingAnswers, Refusing:
+		switch p.currentMode() {
+		case LosingResponses, Refusing:
 			return
 		case Silent, Passing:
 		}
-		if read > 0 && p.does() == Passing {
+		if read > 0 && p.currentMode() == Passing {
 			if _, err := client.Write(buffer[:read]); err != nil {
 				return
 			}

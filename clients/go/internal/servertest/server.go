@@ -1,4 +1,4 @@
-// Package servertest starts the real server for tests, and stands between it and a client.
+// Package servertest starts real servers for tests, and proxies that fail.
 package servertest
 
 import (
@@ -16,14 +16,14 @@ import (
 	"time"
 )
 
-// Patience is how long to wait for what must come; only a failing test ever waits so long.
+// Patience is the timeout of tests. Only a failing test waits so long.
 const Patience = time.Minute
 
-// A Server is a running passbridge with a data folder of its own. It ends with the test that started it.
+// A Server is a running passbridge server with its own data folder. It is killed at the end of the test that started it.
 type Server struct {
-	// Address is where it serves gRPC, also after a restart, and REST where it serves REST.
+	// Address is its gRPC address, which a restart does not change. REST is its REST address.
 	Address, REST string
-	// Config is its configuration file, which SIGHUP has it read again.
+	// Config is its configuration file. SIGHUP reloads it.
 	Config string
 
 	settings map[string]string
@@ -32,8 +32,8 @@ type Server struct {
 	ended    chan struct{}
 }
 
-// Start starts a server with this configuration (TOML), which needs to say nothing of listeners and data, and waits until
-// it serves.
+// Start starts a server with this configuration (TOML) and waits until it is serving. Listeners and the data folder are set by
+// environment variables.
 func Start(t testing.TB, config string) *Server {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "passbridge.toml")
@@ -53,7 +53,7 @@ func Start(t testing.TB, config string) *Server {
 	return server
 }
 
-// Restart starts it after [Server.Stop], on the same port and data.
+// Restart starts the server again after [Server.Stop], on the same port and with the same data.
 func (s *Server) Restart(t testing.TB) {
 	t.Helper()
 	s.process = exec.Command(Binary(t), "serve", "--config", s.Config)
@@ -65,7 +65,7 @@ func (s *Server) Restart(t testing.TB) {
 		t.Fatal(err)
 	}
 	if err := s.process.Start(); err != nil {
-		t.Fatalf("the server doesn't start: %v", err)
+		t.Fatalf("the server did not start: %v", err)
 	}
 	s.log = newLogLines(output)
 	s.ended = make(chan struct{})
@@ -82,18 +82,18 @@ func (s *Server) Restart(t testing.TB) {
 	s.settings["PASSBRIDGE_GRPC__LISTEN"] = s.Address
 }
 
-// Stop asks it to end, and waits until it has.
+// Stop sends SIGTERM and waits until the server has exited.
 func (s *Server) Stop(t testing.TB) {
 	t.Helper()
 	s.Signal(t, syscall.SIGTERM)
 	select {
 	case <-s.ended:
 	case <-time.After(Patience):
-		t.Fatal("the server doesn't end")
+		t.Fatal("the server did not exit")
 	}
 }
 
-// Signal sends it a signal.
+// Signal sends a signal to the server.
 func (s *Server) Signal(t testing.TB, signal os.Signal) {
 	t.Helper()
 	if err := s.process.Process.Signal(signal); err != nil {
@@ -101,7 +101,7 @@ func (s *Server) Signal(t testing.TB, signal os.Signal) {
 	}
 }
 
-// WaitForLine waits for the next line of its log that holds text.
+// WaitForLine waits for the next log line that contains text.
 func (s *Server) WaitForLine(t testing.TB, text string) string {
 	t.Helper()
 	limit := time.After(Patience)
@@ -110,14 +110,14 @@ func (s *Server) WaitForLine(t testing.TB, text string) string {
 		select {
 		case line, ok := <-s.log.lines:
 			if !ok {
-				t.Fatalf("the server ended and never said %s, but:\n%s", text, strings.Join(seen, "\n"))
+				t.Fatalf("the server exited without logging %s:\n%s", text, strings.Join(seen, "\n"))
 			}
 			if strings.Contains(line, text) {
 				return line
 			}
 			seen = append(seen, line)
 		case <-limit:
-			t.Fatalf("the server never said %s, but:\n%s", text, strings.Join(seen, "\n"))
+			t.Fatalf("the server did not log %s:\n%s", text, strings.Join(seen, "\n"))
 		}
 	}
 }
@@ -129,30 +129,30 @@ func (s *Server) kill() {
 	<-s.ended
 }
 
-// logLines are the lines of a log. They are read to its end whether or not a test waits for them.
+// logLines has the lines of a log, which is read to its end whether or not a test waits for a line.
 type logLines struct {
 	lines chan string
 	end   chan struct{}
 }
 
 func newLogLines(log io.Reader) *logLines {
-	said := &logLines{lines: make(chan string, 1<<16), end: make(chan struct{})}
+	read := &logLines{lines: make(chan string, 1<<16), end: make(chan struct{})}
 	go func() {
-		defer close(said.end)
-		defer close(said.lines)
+		defer close(read.end)
+		defer close(read.lines)
 		lines := bufio.NewScanner(log)
 		lines.Buffer(nil, 1<<20)
 		for lines.Scan() {
 			select {
-			case said.lines <- lines.Text():
-			default: // No test looks so far back, and the server must not wait for it.
+			case read.lines <- lines.Text():
+			default: // The channel is full: drop the line, so that the server is not blocked. No test reads so many.
 			}
 		}
 	}()
-	return said
+	return read
 }
 
-// Binary is the program under test: PASSBRIDGE_BINARY, or what cargo has built in this repository.
+// Binary returns the path of the server under test: PASSBRIDGE_BINARY, or the debug build of this repository.
 func Binary(t testing.TB) string {
 	t.Helper()
 	binary := os.Getenv("PASSBRIDGE_BINARY")
@@ -160,7 +160,7 @@ func Binary(t testing.TB) string {
 		binary = filepath.Join(Root(), "..", "..", "target", "debug", "passbridge")
 	}
 	if _, err := os.Stat(binary); err != nil {
-		t.Fatalf("no server to test against: build it (cargo build), or name it by PASSBRIDGE_BINARY: %v", err)
+		t.Fatalf("no server binary: run cargo build, or set PASSBRIDGE_BINARY: %v", err)
 	}
 	absolute, err := filepath.Abs(binary)
 	if err != nil {
@@ -169,7 +169,7 @@ func Binary(t testing.TB) string {
 	return absolute
 }
 
-// Root is the folder of this Go module.
+// Root returns the folder of this Go module.
 func Root() string {
 	_, file, _, _ := runtime.Caller(0)
 	return filepath.Join(filepath.Dir(file), "..", "..")
