@@ -1,16 +1,16 @@
-//! Calls as a history holds them; the checker's `history.go` reads them.
+//! Calls in the format of a history, which the checker's `history.go` reads.
 
 use serde::Serialize;
 
-/// What a client asks for, with all that decides the answer.
+/// A call of a client, with everything that determines its response.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(tag = "op", content = "in", rename_all = "snake_case")]
 pub enum Operation {
     CreateCode {
-        /// Makes the call safe to repeat.
+        /// The idempotency key.
         #[serde(skip_serializing_if = "Option::is_none")]
         request_id: Option<String>,
-        /// Tells apart the requests that come under one request id.
+        /// Distinguishes different requests with the same request id.
         body: Body,
     },
     GetCode {
@@ -45,19 +45,19 @@ pub enum Operation {
     },
 }
 
-/// The bodies of creates, which differ in the code's time to live.
+/// The bodies of creates, which differ in the code's TTL.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Body {
     Lasting,
-    /// Not as long, but longer than any test.
+    /// A shorter TTL than `Lasting`, but longer than any test.
     Other,
-    /// Ends while the test runs.
+    /// Expires during the test.
     Short,
 }
 
 impl Body {
-    /// Seconds.
+    /// The TTL in seconds.
     pub fn ttl(self) -> i64 {
         match self {
             Self::Lasting => 36_000,
@@ -74,24 +74,24 @@ pub enum Outcome {
     Ok {
         out: Output,
     },
-    /// Nothing was changed, for this reason.
+    /// The call changed nothing, for this reason.
     Refused {
         reason: String,
     },
-    /// It may have happened, now or later.
+    /// The call may have taken effect, or may still do so.
     Unknown {
         reason: String,
     },
 }
 
-/// What a call answers; each operation fills its own.
+/// The response to a call. Each operation fills its own fields.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct Output {
     #[serde(skip_serializing_if = "String::is_empty")]
     pub code: String,
     #[serde(skip_serializing_if = "String::is_empty")]
     pub id: String,
-    /// When the code ends, by the history's clock.
+    /// The code's expiry, by the history's clock.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub expire: Option<i64>,
     #[serde(skip_serializing_if = "str::is_empty")]
@@ -102,11 +102,11 @@ pub struct Output {
     pub count: Option<u64>,
 }
 
-/// A trial as it was shown.
+/// A trial as in a response.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Trial {
     pub state: &'static str,
-    /// Milliseconds since the Unix epoch; 0 where it has not started.
+    /// Milliseconds since the Unix epoch; 0 if it has not started.
     pub start: i64,
     pub remaining: u32,
     pub used: Vec<String>,
@@ -124,7 +124,7 @@ pub struct Call {
     pub returned: Option<i64>,
     #[serde(flatten)]
     pub outcome: Outcome,
-    /// Made when all faults were over.
+    /// Whether it is one of the last reads, after all faults.
     #[serde(rename = "final", skip_serializing_if = "std::ops::Not::not")]
     pub is_final: bool,
 }

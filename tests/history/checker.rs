@@ -1,4 +1,4 @@
-//! The checker: a Go program beside these tests, because the known checker for recorded histories is a Go library.
+//! Runs the checker, a Go program in `check/`. It is in Go because porcupine, the library that it uses, is.
 
 use std::{
     path::{Path, PathBuf},
@@ -6,15 +6,15 @@ use std::{
     sync::OnceLock,
 };
 
-/// What the checker said of a history.
+/// The result of checking a history.
 #[derive(Debug)]
 pub struct Verdict {
-    /// 0 where it is linearizable, 1 where it is not; the program's documentation has the others.
+    /// The exit status: 0 if the history is linearizable, 1 if it is not; the program's documentation has the others.
     pub status: Option<i32>,
-    pub said: String,
+    pub output: String,
 }
 
-/// Where histories, pictures of them and the checker are kept, for people to look at.
+/// The folder for histories, their diagrams and the checker. It is kept for inspection.
 pub fn folder() -> PathBuf {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("history");
     std::fs::create_dir_all(&folder).expect("a folder");
@@ -25,8 +25,9 @@ pub fn folder() -> PathBuf {
 pub fn check(history: &Path, options: &[&str]) -> Verdict {
     let mut command = Command::new(program());
     let output = command.args(options).arg("-pictures").arg(folder()).arg(history).output().expect("runs");
-    let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
-    Verdict { status: output.status.code(), said }
+    let status = output.status.code();
+    let output = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+    Verdict { status, output }
 }
 
 fn program() -> &'static Path {
@@ -36,7 +37,7 @@ fn program() -> &'static Path {
         let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/history/check");
         let built =
             Command::new("go").arg("build").arg("-o").arg(&program).arg(".").current_dir(source).output();
-        let built = built.expect("these tests need Go, which builds their checker");
+        let built = built.expect("Go is installed, which builds the checker");
         assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
         program
     })

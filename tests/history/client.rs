@@ -1,4 +1,4 @@
-//! One client: makes calls, and says honestly what it knows of each.
+//! A client that makes calls and classifies their outcomes.
 
 use std::{net::SocketAddr, time::Duration};
 
@@ -22,10 +22,10 @@ use crate::{
     workload::temp_pass,
 };
 
-/// How long a client waits for an answer: longer than anything takes that works.
+/// The timeout of calls, longer than any successful call takes.
 const TIMEOUT: Duration = Duration::from_secs(10);
 
-/// A connection of a client's own.
+/// A client with its own connection.
 #[derive(Clone)]
 pub struct Client {
     codes: RegistrationCodeServiceClient<Channel>,
@@ -33,7 +33,7 @@ pub struct Client {
 }
 
 impl Client {
-    /// To this server.
+    /// Creates a client of this server.
     pub fn new(server: SocketAddr) -> Self {
         let endpoint = Endpoint::from_shared(format!("http://{server}")).expect("a URI");
         let channel = endpoint.connect_timeout(TIMEOUT).timeout(TIMEOUT).connect_lazy();
@@ -43,31 +43,31 @@ impl Client {
         }
     }
 
-    /// Whether the server answers.
-    pub async fn is_answered(&mut self) -> bool {
-        self.get_trial(&temp_pass(0), "nobody", "nobody").await.is_ok()
+    /// Whether the server responds.
+    pub async fn is_served(&mut self) -> bool {
+        self.get_trial(&temp_pass(0), "probe", "probe").await.is_ok()
     }
 
     /// Makes a call.
     pub async fn call(&mut self, operation: &Operation, clock: &Clock) -> Outcome {
-        match self.answer(operation, clock).await {
+        match self.send(operation, clock).await {
             Ok(out) => Outcome::Ok { out },
             Err(status) => outcome_of(operation, &status),
         }
     }
 
-    async fn answer(&mut self, operation: &Operation, clock: &Clock) -> Result<Output, Status> {
+    async fn send(&mut self, operation: &Operation, clock: &Clock) -> Result<Output, Status> {
         match operation {
             Operation::CreateCode { request_id, body } => {
-                let answer =
+                let response =
                     self.codes.create_registration_code(create(request_id.as_deref(), *body)).await?;
-                let code = answer.into_inner().registration_code.expect("a code");
+                let code = response.into_inner().registration_code.expect("a code");
                 let expire = code.expire_time.as_ref().map(|time| clock.at(time));
                 Ok(Output { code: code.code, id: code.id, expire, ..Output::default() })
             }
             Operation::GetCode { code } => {
-                let answer = self.codes.get_registration_code(request::get(code)).await?;
-                let RegistrationCode { id, .. } = answer.into_inner().registration_code.expect("a code");
+                let response = self.codes.get_registration_code(request::get(code)).await?;
+                let RegistrationCode { id, .. } = response.into_inner().registration_code.expect("a code");
                 Ok(Output { id, ..Output::default() })
             }
             Operation::DeleteCode { code } => {
@@ -85,7 +85,7 @@ impl Client {
 
     async fn authorize(&mut self, operation: &Operation) -> Result<Output, Status> {
         let Operation::Authorize { temp_pass, device, key, resource, app } = operation else {
-            unreachable!("it is asked for authorizations only")
+            unreachable!("not an authorization: {operation:?}")
         };
         let identity = authorize_temp_pass_request::Identity::GenericKey(digest(key));
         let request = AuthorizeTempPassRequest {
@@ -97,13 +97,13 @@ impl Client {
             app_id: app.clone(),
             ..AuthorizeTempPassRequest::default()
         };
-        let answer = self.temp_passes.authorize_temp_pass(request).await?.into_inner();
-        let denial = match (answer.decision(), answer.denial_reason()) {
+        let response = self.temp_passes.authorize_temp_pass(request).await?.into_inner();
+        let denial = match (response.decision(), response.denial_reason()) {
             (Decision::Permit, DenialReason::Unspecified) => "",
             (Decision::Deny, DenialReason::ResourcesExhausted) => "exhausted",
-            other => panic!("no trial ends by time here: {other:?}"),
+            other => panic!("no trial expires in these tests: {other:?}"),
         };
-        Ok(Output { denial, trial: answer.temp_pass.map(trial), ..Output::default() })
+        Ok(Output { denial, trial: response.temp_pass.map(trial), ..Output::default() })
     }
 
     async fn get_trial(&mut self, temp_pass: &str, device: &str, key: &str) -> Result<Output, Status> {
@@ -114,8 +114,8 @@ impl Client {
             identity: Some(get_temp_pass_request::Identity::GenericKey(digest(key))),
             ..GetTempPassRequest::default()
         };
-        let answer = self.temp_passes.get_temp_pass(request).await?.into_inner();
-        Ok(Output { trial: answer.temp_pass.map(trial), ..Output::default() })
+        let response = self.temp_passes.get_temp_pass(request).await?.into_inner();
+        Ok(Output { trial: response.temp_pass.map(trial), ..Output::default() })
     }
 
     async fn reset(&mut self, operation: &Operation) -> Result<Option<u64>, Status> {
@@ -127,8 +127,8 @@ impl Client {
                     target: Some(reset_flexible_temp_pass_request::Target::GenericKey(digest(key))),
                     ..ResetFlexibleTempPassRequest::default()
                 };
-                let answer = self.temp_passes.reset_flexible_temp_pass(request).await?;
-                return Ok(answer.into_inner().reset_count);
+                let response = self.temp_passes.reset_flexible_temp_pass(request).await?;
+                return Ok(response.into_inner().reset_count);
             }
             Operation::ResetDevice { temp_pass, device, app } => {
                 (temp_pass, reset_temp_pass_request::Target::DeviceId(device.clone()), app.clone())
@@ -136,7 +136,7 @@ impl Client {
             Operation::ResetAll { temp_pass } => {
                 (temp_pass, reset_temp_pass_request::Target::AllDevices(true), String::new())
             }
-            other => unreachable!("{other:?} resets nothing"),
+            other => unreachable!("not a reset: {other:?}"),
         };
         let request = ResetTempPassRequest {
             requestor_id: REQUESTOR.to_owned(),
@@ -149,8 +149,8 @@ impl Client {
     }
 }
 
-/// What is known of a call that failed. Only errors that tell of the call itself are refusals: whatever else went wrong may have
-/// done so after the call was carried out.
+/// The outcome of a failed call. Only errors about the call itself are refusals. Any other failure may have happened after the call
+/// took effect.
 fn outcome_of(operation: &Operation, status: &Status) -> Outcome {
     let reason = status.get_details_error_info().map(|info| info.reason).unwrap_or_default();
     let is_refused = match operation {
@@ -163,7 +163,7 @@ fn outcome_of(operation: &Operation, status: &Status) -> Outcome {
     }
     let means_fault =
         matches!(status.code(), Code::Unavailable | Code::Cancelled | Code::DeadlineExceeded | Code::Unknown);
-    assert!(means_fault, "{operation:?} cannot be refused with {status:?}");
+    assert!(means_fault, "unexpected error of {operation:?}: {status:?}");
     Outcome::Unknown { reason: format!("{:?} {reason}: {}", status.code(), status.message()) }
 }
 
@@ -172,7 +172,7 @@ fn create(request_id: Option<&str>, body: Body) -> CreateRegistrationCodeRequest
     CreateRegistrationCodeRequest { request_id, ..request::create_for(body.ttl()) }
 }
 
-/// The generic key that a name stands for.
+/// The generic key of a name.
 fn digest(name: &str) -> String {
     let digits: String = name.bytes().map(|byte| format!("{byte:02x}")).collect();
     format!("{digits:0>64}")
@@ -183,10 +183,10 @@ fn trial(shown: TempPass) -> Trial {
         State::NotStarted => "not_started",
         State::Active => "active",
         State::Exhausted => "exhausted",
-        other @ (State::Expired | State::Unspecified) => panic!("no trial ends by time here: {other:?}"),
+        other @ (State::Expired | State::Unspecified) => panic!("no trial expires in these tests: {other:?}"),
     };
     let start = shown.start_time.map_or(0, |time| time.seconds * 1_000 + i64::from(time.nanos) / 1_000_000);
-    let remaining = shown.remaining_resources.expect("it is promotional");
+    let remaining = shown.remaining_resources.expect("a promotional TempPass");
     Trial { state, start, remaining, used: shown.used_resources }
 }
 
@@ -194,7 +194,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_what_is_told_of_the_call_itself_is_known_not_to_have_happened() {
+    fn only_errors_about_the_call_itself_are_refusals() {
         let delete = Operation::DeleteCode { code: "CODE".to_owned() };
         let details = |reason: &str| {
             let mut details = tonic_types::ErrorDetails::new();
@@ -205,10 +205,14 @@ mod tests {
         let refused = Status::with_error_details(Code::NotFound, "no such code", not_found);
         let reason = "REGISTRATION_CODE_NOT_FOUND".to_owned();
         assert_eq!(outcome_of(&delete, &refused), Outcome::Refused { reason });
-        let away = Status::with_error_details(Code::Unavailable, "away", details("STORE_UNAVAILABLE"));
-        for status in
-            [away, Status::unknown("broken pipe"), Status::cancelled(""), Status::deadline_exceeded("")]
-        {
+        let unavailable =
+            Status::with_error_details(Code::Unavailable, "unavailable", details("STORE_UNAVAILABLE"));
+        for status in [
+            unavailable,
+            Status::unknown("broken pipe"),
+            Status::cancelled(""),
+            Status::deadline_exceeded(""),
+        ] {
             assert!(matches!(outcome_of(&delete, &status), Outcome::Unknown { .. }), "{status:?}");
         }
     }

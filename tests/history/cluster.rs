@@ -1,4 +1,4 @@
-//! Two servers over a Redis cluster of three primaries with two replicas each, whose primaries are killed or cut off.
+//! Two servers on a Redis cluster of three primaries with two replicas each, whose primaries are killed or partitioned.
 
 use std::{fs, sync::Arc, thread, time::Duration};
 
@@ -12,19 +12,19 @@ use crate::{
     support::server_process::{Program, ServerProcess},
 };
 
-/// A key ring, which a store over Redis asks for.
+/// A key ring, which the Redis store requires.
 const KEY_RING: &str = "first:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n";
 
-/// How many replicas each primary has at first.
+/// The initial number of replicas per primary.
 const REPLICAS: usize = 2;
 
-/// Between two looks at a cluster.
+/// The interval between checks of the cluster.
 const PAUSE: Duration = Duration::from_millis(20);
 
-/// How many looks it is given: a minute.
-const LOOKS: usize = 3_000;
+/// The maximum number of checks: one minute in total.
+const CHECKS: usize = 3_000;
 
-/// The servers, and the cluster that they share.
+/// The servers and the cluster that they share.
 pub struct Replicas {
     servers: Vec<ServerProcess>,
     cluster: Arc<Cluster>,
@@ -32,7 +32,7 @@ pub struct Replicas {
 }
 
 impl Replicas {
-    /// Servers with so many TempPasses, whose writes so many replicas of a primary acknowledge, over a cluster with nothing in it.
+    /// Starts servers with this number of TempPasses on an empty cluster. A write waits for `wait_replicas` replicas.
     pub fn new(temp_passes: usize, wait_replicas: u32) -> Self {
         let cluster = Cluster::start(&ClusterOptions {
             replicas: REPLICAS,
@@ -56,12 +56,12 @@ impl Replicas {
         Self { servers, cluster: Arc::new(cluster), _folder: folder }
     }
 
-    /// Where they are.
+    /// The addresses of the servers.
     pub fn servers(&self) -> Servers {
         Servers::new(self.servers.iter().map(|server| server.grpc).collect())
     }
 
-    /// Kills a primary, waits until another one has its slots, and starts it again as that one's replica.
+    /// Kills a primary, waits until another node has its slots, and restarts it as a replica of that node.
     pub async fn fail_over(&self, history: &History, faults: u64) {
         let primary = self.cluster.primary_of(slot(faults));
         history.event(&format!("primary {primary} killed"));
@@ -76,23 +76,23 @@ impl Replicas {
             cluster.wait_until_ok();
         })
         .await;
-        history.event(&format!("node {primary} is back"));
+        history.event(&format!("node {primary} restarted"));
     }
 
-    /// Cuts a primary and one of its replicas off from all other nodes, but not from the servers, and heals that when another one
-    /// has its slots.
-    pub async fn cut_off(&self, history: &History, faults: u64) {
+    /// Partitions a primary and one of its replicas from all other nodes, but not from the servers, and heals the partition when
+    /// another node has its slots.
+    pub async fn partition(&self, history: &History, faults: u64) {
         let slot = slot(faults);
         let primary = self.cluster.primary_of(slot);
         let replica = self.cluster.replicas_of(primary)[0];
-        history.event(&format!("primary {primary} and its replica {replica} cut off"));
+        history.event(&format!("primary {primary} and its replica {replica} partitioned"));
         self.blocking(move |cluster| {
             cluster.partition(&[primary, replica]);
             let is_replaced = |_| {
                 thread::sleep(PAUSE);
                 cluster.primary_of(slot) != primary
             };
-            assert!((0..LOOKS).any(is_replaced), "primary {primary} is not replaced");
+            assert!((0..CHECKS).any(is_replaced), "primary {primary} is not replaced");
         })
         .await;
         history.event(&format!("primary {primary} replaced"));
@@ -101,16 +101,16 @@ impl Replicas {
             cluster.wait_until_ok();
         })
         .await;
-        history.event("healed");
+        history.event("partition healed");
     }
 
     async fn blocking(&self, act: impl FnOnce(&Cluster) + Send + 'static) {
         let cluster = Arc::clone(&self.cluster);
-        tokio::task::spawn_blocking(move || act(&cluster)).await.expect("works");
+        tokio::task::spawn_blocking(move || act(&cluster)).await.expect("no panic");
     }
 }
 
-/// A slot of another primary for each fault.
+/// A slot of a different primary for each fault.
 fn slot(faults: u64) -> u16 {
     u16::try_from(faults * 5_000 % u64::from(SLOTS)).expect("a slot")
 }

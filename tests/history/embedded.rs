@@ -1,4 +1,4 @@
-//! A server over the embedded store, which is killed and started again.
+//! A server on the embedded store, which is killed and restarted.
 
 use std::{fmt::Write as _, fs, path::Path};
 
@@ -11,26 +11,26 @@ use crate::{
     workload::temp_pass,
 };
 
-/// The server, and what it keeps.
+/// The server and its folder.
 pub struct Embedded {
     folder: TempDir,
     server: ServerProcess,
 }
 
 impl Embedded {
-    /// A server with so many TempPasses, and nothing in its store.
+    /// Starts a server with this number of TempPasses and an empty store.
     pub fn new(temp_passes: usize) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         fs::write(folder.path().join("passbridge.toml"), config(temp_passes)).expect("written");
         Self { server: start(folder.path()), folder }
     }
 
-    /// Where it is.
+    /// The address of the server.
     pub fn servers(&self) -> Servers {
         Servers::new(vec![self.server.grpc])
     }
 
-    /// Kills it, and starts it again. Each third time it is killed once more while it starts, when its index is being filled.
+    /// Kills the server and restarts it. Every third time it is also killed during the start, while its index is being filled.
     pub fn crash(&mut self, servers: &Servers, history: &History, faults: u64) {
         history.event("server killed");
         self.server.kill();
@@ -40,7 +40,7 @@ impl Embedded {
         self.start(servers, history);
     }
 
-    /// Kills it, and has `change` see to its data folder before it is started again.
+    /// Kills the server, calls `change` with its data folder, and restarts it.
     pub fn crash_and(&mut self, servers: &Servers, history: &History, change: impl FnOnce(&Path)) {
         history.event("server killed, its data changed");
         self.server.kill();
@@ -60,7 +60,7 @@ fn start(folder: &Path) -> ServerProcess {
     Program::server(&folder.join("data")).argument("--config").argument(config).start()
 }
 
-/// What a history needs: trials that end by their resources alone, and lookups that may miss.
+/// The configuration for histories: trials that do not expire during a test, and a large failed-lookup budget.
 pub fn config(temp_passes: usize) -> String {
     let mut config = "[codes]\nmisses_per_viewer = 60000\nmisses_per_caller = 60000\n\n\
                       [environments.default.requestors.REF.temp_passes]\n"
@@ -71,7 +71,7 @@ pub fn config(temp_passes: usize) -> String {
             config,
             "{name} = {{ kind = \"promotional\", ttl = \"10h\", max_resources = {MAX_RESOURCES} }}"
         )
-        .expect("a string takes everything");
+        .expect("writing to a string does not fail");
     }
     config
 }

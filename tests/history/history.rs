@@ -1,4 +1,4 @@
-//! What is recorded of a run.
+//! The recorded history of a run.
 
 use std::{
     fs::File,
@@ -14,33 +14,33 @@ use crate::{
     clock::Clock,
 };
 
-/// How many resources a trial has in these tests.
+/// The resource limit of a trial in these tests.
 pub const MAX_RESOURCES: u32 = 2;
 
-/// The calls so far, and the faults between them.
+/// The calls and faults so far.
 pub struct History {
     pub clock: Clock,
     lines: Mutex<Vec<String>>,
 }
 
 impl History {
-    /// Nothing has happened.
+    /// An empty history.
     pub fn new() -> Self {
         let head = json!({"history": {"version": 1, "max_resources": MAX_RESOURCES}});
         Self { clock: Clock::new(), lines: Mutex::new(vec![head.to_string()]) }
     }
 
-    /// Awaits the answer to a call, and records it with the times between which it must have happened. What may have happened has
-    /// no such end.
+    /// Awaits the outcome of a call, and records it with the start and end between which it took effect. A call with unknown outcome
+    /// has no end.
     pub async fn record(
         &self,
         client: u64,
         operation: Operation,
         is_final: bool,
-        answer: impl Future<Output = Outcome>,
+        outcome: impl Future<Output = Outcome>,
     ) -> Outcome {
         let call = self.clock.now();
-        let outcome = answer.await;
+        let outcome = outcome.await;
         let returned = self.clock.now();
         let returned = (!matches!(outcome, Outcome::Unknown { .. })).then_some(returned);
         let call = Call { client, operation, call, returned, outcome: outcome.clone(), is_final };
@@ -48,7 +48,7 @@ impl History {
         outcome
     }
 
-    /// Something else has happened.
+    /// Records another event, such as a fault.
     pub fn event(&self, what: &str) {
         self.add(json!({"event": {"at": self.clock.now(), "what": what}}).to_string());
     }
@@ -57,7 +57,7 @@ impl History {
         self.lines.lock().expect("not poisoned").push(line);
     }
 
-    /// Writes it to a file, a line a call.
+    /// Writes the history to a file, one line per call or event.
     pub fn write(&self, path: &Path) {
         let mut file = BufWriter::new(File::create(path).expect("can be made"));
         for line in self.lines.lock().expect("not poisoned").iter() {

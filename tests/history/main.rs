@@ -1,5 +1,5 @@
-//! Recorded histories of many clients, checked for linearizability: whether every answer is one that a server could have given
-//! which does one call after the other. `docs/consistency.md` says what is promised, and how to run this and read what it says.
+//! Recorded histories of concurrent clients, checked for linearizability: every response must be one that a server which executes
+//! one call at a time could have given. `docs/consistency.md` has the guarantees, and how to run the tests and read their results.
 
 #![forbid(unsafe_code)]
 
@@ -18,13 +18,13 @@ use std::{fs, path::Path};
 
 use crate::{checker::Verdict, cluster::Replicas, embedded::Embedded, history::History, workload::Workload};
 
-/// How many TempPasses a history has, one after the other: so many that each has few calls.
+/// The number of TempPasses of a history, which are used one after another, so that each has few calls.
 const TEMP_PASSES: usize = 40;
 
-/// How often the server of a history is killed.
+/// How many times the server of a history is killed.
 const KILLS: u64 = 8;
 
-/// Records a history over the embedded store with this seed, kills included, and checks it.
+/// Records a history on the embedded store with this seed, including kills of the server, and checks it.
 async fn crash_and_check(seed: u64) -> Verdict {
     let mut embedded = Embedded::new(TEMP_PASSES);
     let servers = embedded.servers();
@@ -41,39 +41,44 @@ fn check(history: &History, name: &str, options: &[&str]) -> Verdict {
 }
 
 #[tokio::test]
-async fn what_many_clients_see_of_a_server_that_is_killed_again_and_again_is_linearizable() {
+async fn a_history_with_repeated_kills_of_the_server_is_linearizable() {
     let verdict = crash_and_check(6).await;
-    assert_eq!(verdict.status, Some(0), "{}", verdict.said);
+    assert_eq!(verdict.status, Some(0), "{}", verdict.output);
 }
 
-/// For people: `PASSBRIDGE_HISTORY_SEEDS=100..200 cargo test --test history -- --ignored --nocapture`
+/// To run by hand: `PASSBRIDGE_HISTORY_SEEDS=100..200 cargo test --test history -- --ignored --nocapture`
 #[tokio::test]
-#[ignore = "takes some seconds for each seed"]
+#[ignore = "takes some seconds per seed"]
 async fn histories_of_many_seeds_are_linearizable() {
     let seeds = std::env::var("PASSBRIDGE_HISTORY_SEEDS").unwrap_or_else(|_| "0..50".to_owned());
     let bounds: Vec<u64> = seeds.split("..").map(|bound| bound.parse().expect("two numbers")).collect();
-    let [first, end] = bounds[..] else { panic!("PASSBRIDGE_HISTORY_SEEDS is {seeds}, and not like 0..50") };
+    let [first, end] = bounds[..] else {
+        panic!("PASSBRIDGE_HISTORY_SEEDS must be a range such as 0..50, not {seeds}")
+    };
     for seed in first..end {
         let verdict = crash_and_check(seed).await;
-        println!("seed {seed}:\n{}", verdict.said);
+        println!("seed {seed}:\n{}", verdict.output);
         assert_eq!(verdict.status, Some(0), "seed {seed}");
     }
 }
 
-/// For people: it says how many anomalies of which kind there are, by how many replicas a call waits for.
+/// To run by hand: prints the number of anomalies of each kind. `PASSBRIDGE_HISTORY_WAIT_REPLICAS` sets how many replicas a write
+/// waits for.
 #[tokio::test]
 #[ignore = "takes minutes"]
-async fn what_two_servers_say_while_primaries_are_killed_is_counted() {
+async fn anomalies_are_counted_while_primaries_are_killed() {
     count_anomalies("killed", async |replicas, history, faults| replicas.fail_over(history, faults).await)
         .await;
 }
 
-/// The same of partitions.
+/// The same with partitions.
 #[tokio::test]
 #[ignore = "takes minutes"]
-async fn what_two_servers_say_while_primaries_are_cut_off_is_counted() {
-    count_anomalies("cut-off", async |replicas, history, faults| replicas.cut_off(history, faults).await)
-        .await;
+async fn anomalies_are_counted_while_primaries_are_partitioned() {
+    count_anomalies("partitioned", async |replicas, history, faults| {
+        replicas.partition(history, faults).await
+    })
+    .await;
 }
 
 async fn count_anomalies(name: &str, fault: impl AsyncFn(&Replicas, &History, u64)) {
@@ -87,23 +92,23 @@ async fn count_anomalies(name: &str, fault: impl AsyncFn(&Replicas, &History, u6
     let over = |progress: run::Progress| progress.faults >= u64::from(faults);
     let history = run::record(servers, Workload::new(400), 8, inject, over).await;
     let verdict = check(&history, &format!("{name}-{wait_replicas}"), &["-anomalies"]);
-    println!("{}", verdict.said);
+    println!("{}", verdict.output);
     assert_eq!(verdict.status, Some(0));
 }
 
-/// Were it not so, the other tests would prove nothing.
+/// Tests the checker, without which the other tests would prove nothing.
 #[tokio::test]
-async fn a_server_that_loses_what_it_has_acknowledged_is_found_out() {
+async fn lost_acknowledged_writes_are_detected() {
     let mut embedded = Embedded::new(TEMP_PASSES);
     let servers = embedded.servers();
-    let kept = tempfile::tempdir().expect("a folder");
-    let kept = kept.path();
+    let backup = tempfile::tempdir().expect("a folder");
+    let backup = backup.path();
     let lose = async |servers: &_, history: &_, faults| {
         embedded.crash_and(servers, history, |data| match faults {
-            0 => copy(data, &kept.join("data")),
+            0 => copy(data, &backup.join("data")),
             _ => {
                 fs::remove_dir_all(data).expect("can be removed");
-                copy(&kept.join("data"), data);
+                copy(&backup.join("data"), data);
             }
         });
     };
@@ -111,12 +116,12 @@ async fn a_server_that_loses_what_it_has_acknowledged_is_found_out() {
     let history = run::record(servers, Workload::new(TEMP_PASSES), 7, lose, over).await;
 
     let verdict = check(&history, "lost", &[]);
-    assert_eq!(verdict.status, Some(1), "{}", verdict.said);
-    assert!(verdict.said.contains("NOT LINEARIZABLE"), "{}", verdict.said);
+    assert_eq!(verdict.status, Some(1), "{}", verdict.output);
+    assert!(verdict.output.contains("NOT LINEARIZABLE"), "{}", verdict.output);
 
     let verdict = check(&history, "lost", &["-anomalies"]);
-    assert_eq!(verdict.status, Some(0), "{}", verdict.said);
-    assert!(!verdict.said.contains("lost acknowledged writes: 0"), "{}", verdict.said);
+    assert_eq!(verdict.status, Some(0), "{}", verdict.output);
+    assert!(!verdict.output.contains("lost acknowledged writes: 0"), "{}", verdict.output);
 }
 
 fn copy(from: &Path, to: &Path) {

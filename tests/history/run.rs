@@ -1,5 +1,4 @@
-//! A run: clients that call servers while faults are injected. What the servers are, what the faults are and when it ends is the
-//! caller's: over several replicas it is the same.
+//! A run: clients call servers while faults are injected. The caller determines the servers, the faults and the end of the run.
 
 use std::{
     net::SocketAddr,
@@ -15,33 +14,33 @@ use tokio::sync::{Notify, watch};
 
 use crate::{call::Outcome, client::Client, history::History, workload::Workload};
 
-/// How long to wait for what must come; only a failing test ever waits so long.
+/// The timeout of waits. Only a failing test waits so long.
 const PATIENCE: Duration = Duration::from_secs(120);
 
-/// How many clients there are. Each has a connection of its own, to one server.
+/// The number of concurrent clients. Each has its own connection to one server.
 const CLIENTS: u64 = 10;
 
-/// Between two faults one more call than this is acknowledged at most.
-const MOST_ACKNOWLEDGED: u64 = 500;
+/// The maximum number of acknowledged calls after which the next fault is injected.
+const MAX_ACKNOWLEDGED: u64 = 500;
 
-/// How long a client waits whose call has no answer, before it asks whether the server answers again; twice as long each time in a
-/// row, so that calls that may have happened stay few.
+/// How long a client waits after a call without a response before it probes the server. The backoff doubles after each consecutive
+/// one, so that there are few calls with unknown outcome.
 const PAUSE: Duration = Duration::from_millis(20);
-const MOST_PAUSES: u32 = 6;
+const MAX_DOUBLINGS: u32 = 6;
 
-/// How many of the last reads are under way at a time.
+/// The number of last reads that run at a time.
 const LAST_READS: usize = 16;
 
-/// How often each of the last reads is tried.
+/// The number of attempts of each of the last reads.
 const ATTEMPTS: usize = 3;
 
-/// Where the servers are. One that comes back elsewhere is set anew.
+/// The addresses of the servers. The address is replaced if a server restarts at another one.
 pub type Servers = watch::Sender<Vec<SocketAddr>>;
 
-/// How far a run is.
+/// The progress of a run.
 #[derive(Debug, Clone, Copy)]
 pub struct Progress {
-    /// How many calls were answered, refusals included.
+    /// The number of calls with a response, including refusals.
     pub acknowledged: u64,
     pub faults: u64,
 }
@@ -52,14 +51,13 @@ struct Run {
     servers: Servers,
     clients: AtomicU64,
     acknowledged: AtomicU64,
-    one_more: Notify,
+    acknowledgement: Notify,
     is_over: AtomicBool,
 }
 
-/// Has clients call the servers, with the randomness of this seed, until `is_over`, and records what they were answered. After
-/// some acknowledged calls each, `fault` is called with the count of those before it, and says what it does; clients go on
-/// meanwhile. When it returns after the last one, the servers must be able to answer. At the end everything is read once more, from
-/// each server.
+/// Runs clients, with randomness from this seed, until `is_over`, and records their calls. `fault` is called repeatedly, after a random
+/// number of acknowledged calls, with the number of previous faults. It records what it does; clients continue meanwhile. After the
+/// last fault the servers must be able to respond. At the end everything is read once more from each server.
 pub async fn record(
     servers: Servers,
     workload: Workload,
@@ -73,7 +71,7 @@ pub async fn record(
         servers,
         clients: AtomicU64::default(),
         acknowledged: AtomicU64::default(),
-        one_more: Notify::new(),
+        acknowledgement: Notify::new(),
         is_over: AtomicBool::default(),
     });
     let mut random = fastrand::Rng::with_seed(seed);
@@ -82,7 +80,7 @@ pub async fn record(
         .collect();
     let mut progress = Progress { acknowledged: 0, faults: 0 };
     while !is_over(progress) {
-        let enough = progress.acknowledged + random.u64(1..=MOST_ACKNOWLEDGED);
+        let enough = progress.acknowledged + random.u64(1..=MAX_ACKNOWLEDGED);
         run.wait_until_acknowledged(enough).await;
         fault(&run.servers, &run.history, progress.faults).await;
         progress.faults += 1;
@@ -100,41 +98,41 @@ pub async fn record(
 impl Run {
     async fn keep_busy(self: Arc<Self>, mut random: fastrand::Rng) {
         let mut id = self.clients.fetch_add(1, Ordering::Relaxed);
-        let place = usize::try_from(id).expect("few clients");
-        let mut client = self.client(place);
+        let index = usize::try_from(id).expect("few clients");
+        let mut client = self.client(index);
         let mut unanswered = 0;
         while !self.is_over() {
             let operation = self.workload.next(&mut random);
-            let answer = client.call(&operation, &self.history.clock);
-            let outcome = self.history.record(id, operation.clone(), false, answer).await;
-            self.workload.learn(&operation, &outcome);
+            let outcome = client.call(&operation, &self.history.clock);
+            let outcome = self.history.record(id, operation.clone(), false, outcome).await;
+            self.workload.update(&operation, &outcome);
             if matches!(outcome, Outcome::Unknown { .. }) {
-                // Its call may still be under way, so that it is another client from now on.
+                // The call may still be running. A client has one call at a time, so this is a new client from now on.
                 id = self.clients.fetch_add(1, Ordering::Relaxed);
-                client = self.reconnect(place, unanswered).await;
+                client = self.reconnect(index, unanswered).await;
                 unanswered += 1;
             } else {
                 unanswered = 0;
                 self.acknowledged.fetch_add(1, Ordering::Relaxed);
-                self.one_more.notify_one();
+                self.acknowledgement.notify_one();
             }
         }
     }
 
-    fn client(&self, place: usize) -> Client {
+    fn client(&self, index: usize) -> Client {
         let servers = self.servers.borrow();
-        Client::new(servers[place % servers.len()])
+        Client::new(servers[index % servers.len()])
     }
 
-    /// A client of the same server, once that answers again.
-    async fn reconnect(&self, place: usize, unanswered: u32) -> Client {
+    /// Returns a client of the same server when that server responds again.
+    async fn reconnect(&self, index: usize, unanswered: u32) -> Client {
         let mut moved = self.servers.subscribe();
-        let pause = PAUSE * 2_u32.pow(unanswered.min(MOST_PAUSES));
+        let pause = PAUSE * 2_u32.pow(unanswered.min(MAX_DOUBLINGS));
         loop {
-            // The server may come back where it was, which nobody is told.
+            // A server that restarts at the same address is not announced.
             let _ = tokio::time::timeout(pause, moved.changed()).await;
-            let mut client = self.client(place);
-            if client.is_answered().await || self.is_over() {
+            let mut client = self.client(index);
+            if client.is_served().await || self.is_over() {
                 return client;
             }
         }
@@ -147,37 +145,40 @@ impl Run {
     async fn wait_until_acknowledged(&self, enough: u64) {
         let acknowledged = async {
             while self.acknowledged.load(Ordering::Relaxed) < enough {
-                self.one_more.notified().await;
+                self.acknowledgement.notified().await;
             }
         };
-        assert!(tokio::time::timeout(PATIENCE, acknowledged).await.is_ok(), "the servers answer nothing");
+        assert!(
+            tokio::time::timeout(PATIENCE, acknowledged).await.is_ok(),
+            "timeout: the servers acknowledge no calls"
+        );
     }
 
     async fn read_everything(&self) {
         self.history.event("last reads");
         let servers = self.servers.borrow().len();
-        for place in 0..servers {
+        for index in 0..servers {
             let id = self.clients.fetch_add(1, Ordering::Relaxed);
-            let client = self.client(place);
+            let client = self.client(index);
             let reads = stream::iter(self.workload.reads()).map(|operation| {
                 let mut client = client.clone();
                 async move {
-                    // One that finds a kept answer whose code was lost says so once.
+                    // The first attempt may fail if the code of a stored response was lost.
                     for _ in 1..ATTEMPTS {
-                        let answer = client.call(&operation, &self.history.clock);
-                        let outcome = self.history.record(id, operation.clone(), true, answer).await;
+                        let outcome = client.call(&operation, &self.history.clock);
+                        let outcome = self.history.record(id, operation.clone(), true, outcome).await;
                         if !matches!(outcome, Outcome::Unknown { .. }) {
                             return outcome;
                         }
                     }
-                    let answer = client.call(&operation, &self.history.clock);
-                    self.history.record(id, operation.clone(), true, answer).await
+                    let outcome = client.call(&operation, &self.history.clock);
+                    self.history.record(id, operation.clone(), true, outcome).await
                 }
             });
             let mut reads = reads.buffer_unordered(LAST_READS);
             while let Some(outcome) = reads.next().await {
                 let is_known = !matches!(outcome, Outcome::Unknown { .. });
-                assert!(is_known, "server {place} does not answer when all is over: {outcome:?}");
+                assert!(is_known, "server {index} does not respond after the last fault: {outcome:?}");
             }
         }
     }

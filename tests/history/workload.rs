@@ -1,5 +1,5 @@
-//! What the clients ask for. They meet on few objects, so that their calls race; and they go on to new ones, so that the calls
-//! about one object stay few enough to be put in order.
+//! The calls of the clients. They use few objects at a time, so that their calls race, and move on to new ones, so that each object
+//! has few enough calls for the checker to order.
 
 use std::{collections::VecDeque, sync::Mutex};
 
@@ -7,13 +7,13 @@ use uuid::Uuid;
 
 use crate::call::{Body, Operation, Outcome};
 
-/// How many codes clients read and delete at a time.
+/// The number of codes that clients read and delete at a time.
 const CODES: usize = 12;
-/// How many request ids are in use at a time, and how often each is used.
+/// The number of request ids in use at a time, and the number of uses of each.
 const REQUESTS: usize = 3;
 const REQUEST_USES: u32 = 9;
-/// How many TempPasses are in use at a time, and after how many calls, of which so many have no answer, one is left for a new one. Each
-/// call that may have happened doubles what the checker has to try.
+/// The number of TempPasses in use at a time. One is replaced after this number of calls, or of calls with unknown outcome, each of
+/// which doubles the work of the checker.
 const TEMP_PASSES: usize = 2;
 const TEMP_PASS_CALLS: u32 = 100;
 const TEMP_PASS_UNKNOWN: u32 = 6;
@@ -21,23 +21,23 @@ const DEVICES: usize = 4;
 const KEYS: usize = 3;
 const RESOURCES: usize = 5;
 
-/// What the clients know together.
+/// The shared state of the clients.
 pub struct Workload {
-    /// How many TempPasses there are.
+    /// The total number of TempPasses.
     temp_passes: usize,
     known: Mutex<Known>,
 }
 
 #[derive(Default)]
 struct Known {
-    /// Every code that was answered, and those among them that clients turn to now.
+    /// All created codes, and those that clients currently use.
     codes: Vec<String>,
     current: VecDeque<String>,
-    /// Those that end while the test runs.
+    /// The codes that expire during the test.
     short: Vec<String>,
-    /// Every request id, and how often the last ones were used.
+    /// All request ids with their number of uses.
     requests: Vec<(String, u32)>,
-    /// How many TempPasses were in use, and those that are.
+    /// The number of TempPasses that were used, and those in use.
     used_temp_passes: usize,
     temp_passes: Vec<CurrentTempPass>,
 }
@@ -49,7 +49,7 @@ struct CurrentTempPass {
 }
 
 impl Workload {
-    /// Over so many TempPasses, whose names [`temp_pass`] gives. When they are used up, clients turn to codes alone.
+    /// A workload with this number of TempPasses, named by [`temp_pass`]. When they are used up, clients use only codes.
     pub fn new(temp_passes: usize) -> Self {
         Self { temp_passes, known: Mutex::default() }
     }
@@ -71,8 +71,8 @@ impl Workload {
         }
     }
 
-    /// Lets the clients know what came of a call.
-    pub fn learn(&self, operation: &Operation, outcome: &Outcome) {
+    /// Updates the state with the outcome of a call.
+    pub fn update(&self, operation: &Operation, outcome: &Outcome) {
         let mut known = self.known.lock().expect("not poisoned");
         match (operation, outcome) {
             (Operation::CreateCode { body, .. }, Outcome::Ok { out }) => known.add_code(&out.code, *body),
@@ -95,7 +95,7 @@ impl Workload {
         }
     }
 
-    /// Reads of everything that any client knows of.
+    /// Reads of all objects that any client knows.
     pub fn reads(&self) -> Vec<Operation> {
         let known = self.known.lock().expect("not poisoned");
         let codes = known.codes.iter().map(|code| Operation::GetCode { code: code.clone() });
@@ -115,10 +115,10 @@ impl Workload {
 impl Known {
     fn request_id(&mut self, random: &mut fastrand::Rng) -> String {
         let in_use = self.requests.len().saturating_sub(REQUESTS);
-        let unused = self.requests[in_use..].iter_mut().filter(|(_, uses)| *uses < REQUEST_USES);
-        let mut unused: Vec<_> = unused.collect();
-        if unused.len() == REQUESTS {
-            let (request_id, uses) = &mut *unused[random.usize(..REQUESTS)];
+        let available = self.requests[in_use..].iter_mut().filter(|(_, uses)| *uses < REQUEST_USES);
+        let mut available: Vec<_> = available.collect();
+        if available.len() == REQUESTS {
+            let (request_id, uses) = &mut *available[random.usize(..REQUESTS)];
             *uses += 1;
             return request_id.clone();
         }
@@ -127,7 +127,7 @@ impl Known {
         request_id
     }
 
-    /// One of those in use, with new ones in the place of those that were used enough; none where there are no new ones.
+    /// A TempPass in use, after replacing those that were used enough; `None` if all are used up.
     fn temp_pass(&mut self, all: usize, random: &mut fastrand::Rng) -> Option<String> {
         self.temp_passes
             .retain(|current| current.calls < TEMP_PASS_CALLS && current.unknown < TEMP_PASS_UNKNOWN);

@@ -7,28 +7,28 @@ import (
 	"github.com/anishathalye/porcupine"
 )
 
-// explanationTimeout is for each of the many checks that an explanation takes.
+// explanationTimeout is the time limit of each check during an explanation, which takes many.
 const explanationTimeout = 10 * time.Second
 
-// An explanation is what has to be excused for an object's calls to be linearizable, as little as was found.
+// An explanation is a small set of anomalies without which an object's calls would be linearizable.
 type explanation struct {
 	relaxed []relaxation
-	// lost are the acknowledged writes whose effect is gone, also those that went with another one.
+	// lost has the acknowledged writes whose effect was lost, including those that were lost together with another one.
 	lost []*call
-	// dirty are the writes that were never acknowledged, were seen nevertheless, and are gone.
+	// dirty has the unacknowledged writes that were read and then lost.
 	dirty []*call
-	// isWhole says that nothing else is wrong.
-	isWhole bool
+	// isComplete is true if the anomalies explain all calls.
+	isComplete bool
 }
 
-// explain looks for the anomalies in calls that are not linearizable: each time for the one that puts as many more of them right
-// as possible.
+// explain searches for anomalies in calls that are not linearizable. In each step it adds the anomaly that makes the longest prefix
+// of the calls linearizable.
 func (o *object) explain() explanation {
 	var found explanation
 	for {
 		wrong := o.firstWrong(o.calls, found.relaxed, explanationTimeout)
 		if wrong == never {
-			found.isWhole = true
+			found.isComplete = true
 			break
 		}
 		best, reached := relaxation{}, wrong
@@ -54,12 +54,13 @@ func (o *object) explain() explanation {
 	return found
 }
 
-// candidates are the anomalies that might be behind what is wrong by this moment: stale reads first, which claim less, then losses of
-// everything since a write, at last losses of one record; of writes that were acknowledged before others. Later calls come first, since what a machine loses is what came last.
+// candidates returns the anomalies that may explain why the calls up to this moment are not linearizable, the weakest claims first:
+// stale reads, then losses of everything since a write, then losses of one record. Losses of acknowledged writes come before those of
+// unacknowledged ones. Later calls come first, because a machine loses its latest writes.
 func (o *object) candidates(wrong int64, relaxed []relaxation) []relaxation {
 	losses := len(slices.DeleteFunc(slices.Clone(relaxed), func(r relaxation) bool { return r.lost == "" }))
 	var all []relaxation
-	// A read that what is wrong does not hang on cannot be what is wrong.
+	// A read outside the excerpt is not needed for the violation, so it cannot explain it.
 	for _, c := range slices.Backward(o.excerpt(wrong, relaxed, explanationTimeout)) {
 		if c.mayBeStale() {
 			all = append(all, relaxation{call: c, age: time.Duration(c.Call)})
@@ -68,7 +69,7 @@ func (o *object) candidates(wrong int64, relaxed []relaxation) []relaxation {
 	for _, part := range parts {
 		for _, outcome := range []string{ok, unknown} {
 			for _, c := range slices.Backward(o.calls) {
-				if c.Call <= wrong && c.Outcome == outcome && !c.onlyReads() && losses < mostLost {
+				if c.Call <= wrong && c.Outcome == outcome && !c.onlyReads() && losses < maxLost {
 					all = append(all, relaxation{call: c, lost: part, by: wrong})
 				}
 			}
@@ -79,7 +80,7 @@ func (o *object) candidates(wrong int64, relaxed []relaxation) []relaxation {
 	})
 }
 
-// mayBeStale says that the answer tells of no change, so that it may have come from an earlier state.
+// mayBeStale reports whether the call changed nothing, so that its response may be from an earlier state.
 func (c *call) mayBeStale() bool {
 	switch {
 	case c.Final || c.Outcome == unknown || c.Op == resetAll:
@@ -92,30 +93,30 @@ func (c *call) mayBeStale() bool {
 	return true
 }
 
-// measureAges finds for each stale read how old at least what it saw was.
+// measureAges finds the minimum age of the state that each stale read saw.
 func (o *object) measureAges(found *explanation) {
-	for place := range found.relaxed {
-		stale := &found.relaxed[place]
-		if stale.lost != "" || !found.isWhole {
+	for index := range found.relaxed {
+		stale := &found.relaxed[index]
+		if stale.lost != "" || !found.isComplete {
 			continue
 		}
-		// The least age that will do is more than short, and at most enough.
-		short, enough := time.Duration(0), stale.age
-		for enough-short > time.Microsecond {
-			stale.age = short + (enough-short)/2
+		// A binary search: the minimum age is greater than low, and at most high.
+		low, high := time.Duration(0), stale.age
+		for high-low > time.Microsecond {
+			stale.age = low + (high-low)/2
 			if o.isLinearizable(o.calls, found.relaxed, explanationTimeout) == porcupine.Ok {
-				enough = stale.age
+				high = stale.age
 			} else {
-				short = stale.age
+				low = stale.age
 			}
 		}
-		stale.age = enough
+		stale.age = high
 	}
 }
 
-// findLost finds the writes that are gone: those that changed something between a lost one and its loss, that one included.
+// findLost finds the lost writes: a lost write, and those that changed something between it and its loss.
 func (o *object) findLost(found *explanation) {
-	if !found.isWhole || !slices.ContainsFunc(found.relaxed, func(r relaxation) bool { return r.lost != "" }) {
+	if !found.isComplete || !slices.ContainsFunc(found.relaxed, func(r relaxation) bool { return r.lost != "" }) {
 		return
 	}
 	checker := o.checker()
@@ -134,14 +135,14 @@ func (o *object) findLost(found *explanation) {
 		}
 		now = after
 	}
-	for place, loss := range taken {
+	for index, loss := range taken {
 		if loss.undoes {
-			found.addLost(loss, taken[:place])
+			found.addLost(loss, taken[:index])
 		}
 	}
 }
 
-// addLost adds what is lost of the changes before a loss.
+// addLost adds the writes that this loss undoes.
 func (e *explanation) addLost(loss step, before []step) {
 	from := slices.IndexFunc(before, func(s step) bool { return s.call == loss.call && !s.undoes })
 	if from < 0 {
@@ -149,9 +150,9 @@ func (e *explanation) addLost(loss step, before []step) {
 	}
 	for _, change := range before[from:] {
 		c := change.call
-		isGone := c == loss.call || loss.part == whole
+		isLost := c == loss.call || loss.part == whole
 		switch {
-		case change.undoes || !isGone || c.onlyReads():
+		case change.undoes || !isLost || c.onlyReads():
 		case c.Outcome == unknown && c == loss.call:
 			e.dirty = append(e.dirty, c)
 		case c.Outcome == ok && !slices.Contains(e.lost, c):

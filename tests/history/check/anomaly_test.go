@@ -5,9 +5,9 @@ import (
 	"testing"
 )
 
-func TestADirtyReadIsAKindOfItsOwn(t *testing.T) {
+func TestDirtyReadsAreCountedSeparately(t *testing.T) {
 	for name, history := range map[string]*history{
-		"delete_code": by(created("A").from(0, 1), deleted("A").lost(2), missed("A").from(4, 5), missed("A").from(4, 5), got("A").from(6, 7),
+		"delete_code": by(created("A").from(0, 1), deleted("A").lost(2), notFoundGet("A").from(4, 5), notFoundGet("A").from(4, 5), got("A").from(6, 7),
 			got("A").from(8, 9).last()),
 		"authorize": by(permitted("a", "k", "1", 7, "1").lost(0), shown("a", "k", 7, "1").from(4, 5),
 			shown("a", "k", 0).from(6, 7), shown("a", "k", 0).from(8, 9).last()),
@@ -16,9 +16,9 @@ func TestADirtyReadIsAKindOfItsOwn(t *testing.T) {
 			report, out := reportOn(t, history)
 			found := report.check()
 			other := report.anomalies(&found)
-			wanted := "lost acknowledged writes: 0\ndirty reads of writes that were lost unacknowledged: 1 (" + name + " 1)\nstale reads: 0\n"
-			if !strings.Contains(out.String(), wanted) || len(other) != 0 {
-				t.Errorf("wanted %q, got\n%s", wanted, out)
+			want := "lost acknowledged writes: 0\ndirty reads of lost unacknowledged writes: 1 (" + name + " 1)\nstale reads: 0\n"
+			if !strings.Contains(out.String(), want) || len(other) != 0 {
+				t.Errorf("want %q, got\n%s", want, out)
 			}
 		})
 	}
@@ -26,67 +26,67 @@ func TestADirtyReadIsAKindOfItsOwn(t *testing.T) {
 
 func TestAnomaliesAreCountedByKind(t *testing.T) {
 	for name, test := range map[string]struct {
-		// What the report ends with.
+		// The counts at the end of the report.
 		lost, stale string
 		other       int
 		history     *history
 	}{
-		"a lost create": {"1 (create_code 1)", "0", 0, by(created("A").from(0, 1), got("A").from(2, 3), missed("A").from(4, 5),
-			missed("A").from(6, 7), missed("A").from(8, 9).last())},
-		"a lost delete": {"1 (delete_code 1)", "0", 0, by(created("A").from(0, 1), deleted("A").from(2, 3), missed("A").from(4, 5),
+		"a lost create": {"1 (create_code 1)", "0", 0, by(created("A").from(0, 1), got("A").from(2, 3), notFoundGet("A").from(4, 5),
+			notFoundGet("A").from(6, 7), notFoundGet("A").from(8, 9).last())},
+		"a lost delete": {"1 (delete_code 1)", "0", 0, by(created("A").from(0, 1), deleted("A").from(2, 3), notFoundGet("A").from(4, 5),
 			got("A").from(6, 7), got("A").from(8, 9).last())},
-		"a stale read": {"0", "1 (get_code 1), the oldest by 7ms", 0, by(created("A").from(0, 1), deleted("A").from(2, 3),
-			got("A").from(10, 11), missed("A").from(12, 13), missed("A").from(20, 21).last())},
-		"a stale miss": {"0", "1 (get_code 1), the oldest by 9ms", 0, by(created("A").from(0, 1), missed("A").from(10, 11),
+		"a stale read": {"0", "1 (get_code 1), at most 7ms old", 0, by(created("A").from(0, 1), deleted("A").from(2, 3),
+			got("A").from(10, 11), notFoundGet("A").from(12, 13), notFoundGet("A").from(20, 21).last())},
+		"a stale not-found": {"0", "1 (get_code 1), at most 9ms old", 0, by(created("A").from(0, 1), notFoundGet("A").from(10, 11),
 			got("A").from(12, 13).last())},
-		"a lost create and its kept answer": {"1 (create_code 1)", "0", 0, by(createdFor("A", "r", "x").from(0, 1),
-			createdFor("B", "r", "x").from(2, 3), missed("A").from(4, 5).last(), got("B").from(4, 5).last())},
+		"a lost create and its stored response": {"1 (create_code 1)", "0", 0, by(createdFor("A", "r", "x").from(0, 1),
+			createdFor("B", "r", "x").from(2, 3), notFoundGet("A").from(4, 5).last(), got("B").from(4, 5).last())},
 		"a lost authorization": {"1 (authorize 1)", "0", 0, by(permitted("a", "k", "1", 7, "1").from(0, 1),
 			permitted("a", "k", "2", 7, "1", "2").from(2, 3), shown("a", "k", 7, "1").from(4, 5),
 			permitted("a", "k", "3", 7, "1", "3").from(6, 7), shown("a", "k", 7, "1", "3").from(8, 9).last())},
-		"a trial that is lost with all of it": {"2 (authorize 2)", "0", 0, by(permitted("a", "k", "1", 7, "1").from(0, 1),
+		"a trial that is lost completely": {"2 (authorize 2)", "0", 0, by(permitted("a", "k", "1", 7, "1").from(0, 1),
 			permitted("a", "k", "2", 7, "1", "2").from(2, 3), shown("a", "k", 7, "1", "2").from(4, 5),
 			shown("a", "k", 0).from(6, 7), shown("a", "k", 0).from(8, 9).last())},
-		"the binding of a key is lost": {"1 (authorize 1)", "0", 0, by(permitted("a", "k", "1", 7, "1").from(0, 1),
+		"a lost binding of a key": {"1 (authorize 1)", "0", 0, by(permitted("a", "k", "1", 7, "1").from(0, 1),
 			permitted("b", "l", "1", 8, "1").from(2, 3), shown("a", "m", 7, "1").from(4, 5), shown("b", "m", 8, "1").from(4, 5),
 			shown("c", "l", 0).from(6, 7).last(), shown("b", "m", 8, "1").from(8, 9).last())},
 		"a lost reset": {"1 (reset_key 1)", "0", 0, by(permitted("a", "k", "1", 7, "1").from(0, 1),
 			reset(resetKey, "", "k", 1).from(2, 3), shown("a", "k", 7, "1").from(4, 5), shown("a", "k", 7, "1").from(6, 7).last())},
 		"a lost reset of all": {"1 (reset_all 1)", "0", 0, by(permitted("a", "k", "1", 7, "1").from(0, 1),
 			allReset().from(2, 3), shown("a", "k", 0).from(4, 5), shown("a", "k", 7, "1").from(6, 7).last())},
-		"a lost reset of all that nobody saw": {"1 (reset_all 1)", "0", 0, by(permitted("a", "k", "1", 7, "1").from(0, 1),
+		"a lost reset of all that no client saw": {"1 (reset_all 1)", "0", 0, by(permitted("a", "k", "1", 7, "1").from(0, 1),
 			allReset().from(2, 3), shown("a", "k", 7, "1").from(6, 7).last())},
-		"a stale authorization": {"0", "1 (authorize 1), the oldest by 1ms", 0, by(permitted("a", "k", "1", 7, "1").from(0, 1),
+		"a stale authorization": {"0", "1 (authorize 1), at most 1ms old", 0, by(permitted("a", "k", "1", 7, "1").from(0, 1),
 			permitted("a", "k", "2", 7, "1", "2").from(2, 3), permitted("a", "k", "1", 7, "1").from(4, 5),
 			shown("a", "k", 7, "1", "2").from(6, 7).last())},
-		"an old view of a trial": {"0", "1 (get_trial 1), the oldest by 1ms", 0, by(permitted("a", "k", "1", 7, "1").from(0, 1),
+		"a stale trial": {"0", "1 (get_trial 1), at most 1ms old", 0, by(permitted("a", "k", "1", 7, "1").from(0, 1),
 			permitted("a", "k", "2", 7, "1", "2").from(2, 3), shown("a", "k", 7, "1").from(4, 5),
 			shown("a", "k", 7, "1", "2").from(6, 7).last())},
-		"two anomalies of one code": {"1 (delete_code 1)", "1 (get_code 1), the oldest by 1ms", 0, by(created("A").from(0, 1),
-			missed("A").from(2, 3), got("A").from(4, 5), deleted("A").from(6, 7), got("A").from(8, 9), got("A").from(10, 11),
+		"two anomalies on one code": {"1 (delete_code 1)", "1 (get_code 1), at most 1ms old", 0, by(created("A").from(0, 1),
+			notFoundGet("A").from(2, 3), got("A").from(4, 5), deleted("A").from(6, 7), got("A").from(8, 9), got("A").from(10, 11),
 			got("A").from(12, 13).last())},
-		"one code for two": {"0", "0", 1, by(created("A").from(0, 1), created("A").from(2, 3),
+		"one code issued twice": {"0", "0", 1, by(created("A").from(0, 1), created("A").from(2, 3),
 			call{Op: createCode, Outcome: ok, Out: output{Code: "A", ID: "another"}}.from(4, 5), got("A").from(6, 7).last())},
 		"a trial with too many resources": {"0", "0", 1, by(permitted("a", "k", "1", 7, "1").from(0, 1),
 			permitted("a", "k", "2", 7, "1", "2").from(2, 3),
 			call{Op: authorize, Outcome: ok, In: input{TempPass: "T", Device: "a", Key: "k", Resource: "3"},
 				Out: output{Trial: &view{State: "exhausted", Start: 7, Used: []string{"1", "2", "3"}}}}.from(4, 5))},
-		"a code from nowhere": {"0", "0", 1, by(missed("A").from(0, 1), got("A").from(2, 3).last())},
-		"a final read has no excuse": {"0", "0", 1, by(created("A").from(0, 1), missed("A").from(2, 3).last(),
+		"a code that was never created": {"0", "0", 1, by(notFoundGet("A").from(0, 1), got("A").from(2, 3).last())},
+		"a final read is never stale": {"0", "0", 1, by(created("A").from(0, 1), notFoundGet("A").from(2, 3).last(),
 			got("A").from(4, 5).last())},
-		"nothing": {"0", "0", 0, by(created("A").from(0, 1), got("A").from(2, 3))},
+		"no anomaly": {"0", "0", 0, by(created("A").from(0, 1), got("A").from(2, 3))},
 	} {
 		t.Run(name, func(t *testing.T) {
 			report, out := reportOn(t, test.history)
 			found := report.check()
 			other := report.anomalies(&found)
-			wanted := "lost acknowledged writes: " + test.lost + "\ndirty reads of writes that were lost unacknowledged: 0\n" +
+			want := "lost acknowledged writes: " + test.lost + "\ndirty reads of lost unacknowledged writes: 0\n" +
 				"stale reads: " + test.stale + "\n"
-			if !strings.Contains(out.String(), wanted) {
-				t.Errorf("wanted %q, got\n%s", wanted, out)
+			if !strings.Contains(out.String(), want) {
+				t.Errorf("want %q, got\n%s", want, out)
 			}
 			if len(other) != test.other {
-				t.Errorf("of another kind: %v, wanted %d", other, test.other)
+				t.Errorf("other anomalies: %v, want %d", other, test.other)
 			}
 		})
 	}

@@ -5,21 +5,21 @@ import (
 	"testing"
 )
 
-// A hand-written call: what it is, then when and by whom. Times are milliseconds.
+// Builders of hand-written calls: first the call, then its times in milliseconds.
 
 func (c call) from(begin, end int64) *call {
 	c.Call, c.Return = begin*1e6, end*1e6
 	return &c
 }
 
-// lost is the call without an answer.
+// lost returns the call without a response.
 func (c call) lost(begin int64) *call {
 	c.Outcome, c.Reason, c.Out = unknown, "", output{}
 	c.Call, c.Return = begin*1e6, never
 	return &c
 }
 
-// last is a read when all is over.
+// last marks the call as a final read.
 func (c *call) last() *call {
 	c.Final = true
 	return c
@@ -39,7 +39,7 @@ func createRefused(reason, requestID, body string) call {
 	return call{Op: createCode, Outcome: refused, Reason: reason, In: input{RequestID: requestID, Body: body}}
 }
 
-// expiring is the same code with an end.
+// expiring sets the expiry of the code.
 func (c call) expiring(end int64) call {
 	c.Out.Expire = end * 1e6
 	return c
@@ -49,7 +49,7 @@ func got(code string) call {
 	return call{Op: getCode, Outcome: ok, In: input{Code: code}, Out: output{ID: "id of " + code}}
 }
 
-func missed(code string) call {
+func notFoundGet(code string) call {
 	return call{Op: getCode, Outcome: refused, Reason: notFound, In: input{Code: code}}
 }
 
@@ -57,19 +57,19 @@ func deleted(code string) call {
 	return call{Op: deleteCode, Outcome: ok, In: input{Code: code}}
 }
 
-func deleteMissed(code string) call {
+func notFoundDelete(code string) call {
 	return call{Op: deleteCode, Outcome: refused, Reason: notFound, In: input{Code: code}}
 }
 
-// mostResources is how many resources a trial of the hand-written histories may have.
-const mostResources = 2
+// maxResources is the resource limit of a trial in the hand-written histories.
+const maxResources = 2
 
 func trialOf(start int64, used ...string) *view {
-	shown := view{State: "active", Start: start, Remaining: mostResources - len(used), Used: used}
+	shown := view{State: "active", Start: start, Remaining: maxResources - len(used), Used: used}
 	switch len(used) {
 	case 0:
 		shown.State, shown.Start = "not_started", 0
-	case mostResources:
+	case maxResources:
 		shown.State = "exhausted"
 	}
 	return &shown
@@ -99,20 +99,20 @@ func reset(op, device, key string, count int) call {
 
 func allReset() call { return call{Op: resetAll, Outcome: ok, In: input{TempPass: "T"}} }
 
-// by gives each call a client of its own.
+// by returns a history in which each call has its own client.
 func by(calls ...*call) *history {
 	for client, c := range calls {
 		c.Client = client
 	}
-	return &history{MaxResources: mostResources, Calls: calls}
+	return &history{MaxResources: maxResources, Calls: calls}
 }
 
 func reportOn(t *testing.T, h *history) (*report, *strings.Builder) {
 	t.Helper()
-	apart, err := objects(h)
+	split, err := objects(h)
 	if err != nil {
 		t.Fatal(err)
 	}
 	var out strings.Builder
-	return &report{out: &out, history: h, objects: apart, timeout: 10e9}, &out
+	return &report{out: &out, history: h, objects: split, timeout: 10e9}, &out
 }

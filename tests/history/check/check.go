@@ -11,40 +11,40 @@ import (
 	"github.com/anishathalye/porcupine"
 )
 
-// mostLost is how many lost writes one object may be explained by.
-const mostLost = 6
+// maxLost is the maximum number of lost writes in the explanation of one object.
+const maxLost = 6
 
-// A state is an object's, with what it was before each of the writes that are taken for lost; 0 where that one was not made yet, or
-// is lost already.
+// A state is the state of an object, and its state before each write that is assumed to be lost; 0 if that write has not been executed
+// yet, or its loss has.
 type state struct {
 	now    stateID
-	before [mostLost]stateID
+	before [maxLost]stateID
 }
 
-// A step is what the checker puts in order: a call, or the loss of what a call had written.
+// A step is an operation that the checker orders: a call, or the loss of its effect.
 type step struct {
 	call *call
-	// lost counts the lost writes from 1; 0 where the call is none of them.
+	// lost is the number of the lost write, counted from 1; 0 if the call is not lost.
 	lost int
-	// undoes says that this is the loss.
+	// undoes is true if the step is the loss.
 	undoes bool
 	part   string
-	// isStale says that the call was answered by an earlier state, which is its excuse for changing nothing.
+	// isStale is true if the response may be from an earlier state, provided that the call changes nothing.
 	isStale bool
 }
 
-// A relaxation is one anomaly: with it the call is excused.
+// A relaxation is the assumption of one anomaly, which permits the response of the call.
 type relaxation struct {
 	call *call
-	// lost is the part that was lost of what the call wrote; empty where the call is a read that was stale.
+	// lost is the part of the call's effect that was lost; empty if the call is a stale read.
 	lost string
-	// by is when the loss has shown at the latest.
+	// by is the latest possible moment of the loss.
 	by int64
-	// age is how old at least what the stale read saw was.
+	// age is the minimum age of the state that the stale read saw.
 	age time.Duration
 }
 
-// checker is the object's model as porcupine takes it.
+// checker returns the object's model for porcupine.
 func (o *object) checker() porcupine.Model {
 	return porcupine.Model{
 		Init: func() any { return state{now: o.memory.initial()} },
@@ -85,7 +85,7 @@ func (o *object) take(before state, taken step) (state, bool) {
 	return after, isLegal && (!taken.isStale || taken.call.onlyReads() || now == before.now)
 }
 
-// operations are calls as porcupine takes them.
+// operations returns the calls as operations of porcupine.
 func operations(calls []*call, relaxed []relaxation) []porcupine.Operation {
 	var all []porcupine.Operation
 	for _, c := range calls {
@@ -112,13 +112,13 @@ func operations(calls []*call, relaxed []relaxation) []porcupine.Operation {
 	return all
 }
 
-// isLinearizable says whether calls about the object are, with these excused; porcupine.Unknown where time ran out.
+// isLinearizable checks calls on the object with these relaxations. It returns porcupine.Unknown on a timeout.
 func (o *object) isLinearizable(calls []*call, relaxed []relaxation, timeout time.Duration) porcupine.CheckResult {
 	return porcupine.CheckOperationsTimeout(o.checker(), operations(calls, relaxed), timeout)
 }
 
-// until are the calls as far as they were known at a moment: of those that had not returned by then the outcome is unknown. What
-// is left of a linearizable history is linearizable too.
+// until returns the calls up to a moment. The outcome of calls that had not returned by then is unknown. A prefix of a linearizable
+// history is linearizable too.
 func until(calls []*call, end int64) []*call {
 	var cut []*call
 	for _, c := range calls {
@@ -132,7 +132,7 @@ func until(calls []*call, end int64) []*call {
 	return cut
 }
 
-// returns are the moments at which calls returned, in order.
+// returns has the moments at which calls returned, in order.
 func returns(calls []*call) []int64 {
 	var all []int64
 	for _, c := range calls {
@@ -144,25 +144,25 @@ func returns(calls []*call) []int64 {
 	return slices.Compact(all)
 }
 
-// firstWrong is the first moment by which the calls were not linearizable any more; never where they are.
+// firstWrong returns the first moment at which the calls up to then are not linearizable; never if there is none.
 func (o *object) firstWrong(calls []*call, relaxed []relaxation, timeout time.Duration) int64 {
 	moments := returns(calls)
-	place := sort.Search(len(moments), func(place int) bool {
-		return o.isLinearizable(until(calls, moments[place]), relaxed, timeout) != porcupine.Ok
+	index := sort.Search(len(moments), func(index int) bool {
+		return o.isLinearizable(until(calls, moments[index]), relaxed, timeout) != porcupine.Ok
 	})
-	if place == len(moments) {
+	if index == len(moments) {
 		return never
 	}
-	return moments[place]
+	return moments[index]
 }
 
-// excerpt is as few of the calls as were wrong by this moment: they cannot be put in order with these excused. Later ones are cut off,
-// and reads are left out, which makes nothing wrong that was right; a write is never left out.
+// excerpt returns a small subset of the calls up to this moment that cannot be ordered with these relaxations. It omits reads only:
+// without a read, linearizable calls remain linearizable. That does not hold for writes.
 func (o *object) excerpt(wrong int64, relaxed []relaxation, timeout time.Duration) []*call {
 	calls := until(o.calls, wrong)
-	for place := len(calls) - 1; place >= 0; place-- {
-		if c := calls[place]; c.onlyReads() || c.Outcome == refused {
-			fewer := slices.Delete(slices.Clone(calls), place, place+1)
+	for index := len(calls) - 1; index >= 0; index-- {
+		if c := calls[index]; c.onlyReads() || c.Outcome == refused {
+			fewer := slices.Delete(slices.Clone(calls), index, index+1)
 			if o.isLinearizable(fewer, relaxed, timeout) == porcupine.Illegal {
 				calls = fewer
 			}
@@ -171,7 +171,7 @@ func (o *object) excerpt(wrong int64, relaxed []relaxation, timeout time.Duratio
 	return calls
 }
 
-// draw writes porcupine's picture of the object's calls.
+// draw writes porcupine's diagram of the object's calls.
 func (o *object) draw(path string, events []event, timeout time.Duration) error {
 	checker := o.checker()
 	_, info := porcupine.CheckOperationsVerbose(checker, operations(o.calls, nil), timeout)
@@ -183,7 +183,7 @@ func (o *object) draw(path string, events []event, timeout time.Duration) error 
 	return porcupine.VisualizePath(checker, info, path)
 }
 
-// milliseconds are for people.
+// milliseconds formats a time for the report.
 func milliseconds(nanoseconds int64) string {
 	if nanoseconds == math.MaxInt64 {
 		return "…"

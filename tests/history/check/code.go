@@ -2,11 +2,11 @@ package main
 
 import "time"
 
-// clockSlack is by how much the clock that ends codes may differ from the one that times calls. Both are the machine's, but the
-// first one has milliseconds, and may be adjusted.
+// clockSlack is the tolerated difference between the clock that expires codes and the clock of the history. Both are of the same
+// machine, but the first has a resolution of milliseconds and may be adjusted.
 const clockSlack = int64(100 * time.Millisecond)
 
-// A codeState is what became of a code.
+// A codeState is the state of a code.
 type codeState struct {
 	life    codeLife
 	id      string
@@ -27,8 +27,8 @@ func (l codeLife) String() string {
 	return [...]string{"absent", "live", "released", "expired"}[l]
 }
 
-// codeModel is one code's: it is given out once, can be read until it is released or its time is over, and is released once.
-// Nothing brings it back.
+// codeModel is the model of one code: it is issued once, can be read until it is released or expires, and is released at most once.
+// Released and expired are final.
 type codeModel struct{}
 
 func (codeModel) initial() any { return codeState{} }
@@ -52,7 +52,7 @@ func (s codeState) create(c *call) (any, bool) {
 	if c.Outcome == unknown {
 		return s, true
 	}
-	// The answer to a repeat is the first one, whatever became of the code.
+	// A repeat has the first response, even if the code has ended.
 	return s, c.In.RequestID != "" && s.request == c.In.RequestID && s.id == c.Out.ID && s.expire == c.Out.Expire
 }
 
@@ -76,7 +76,7 @@ func (s codeState) delete(c *call) (any, bool) {
 	}
 }
 
-// notFound is what the code is when it was not found: a live one has expired.
+// notFound returns the state after the code was not found: a live code has expired.
 func (s codeState) notFound(c *call) (any, bool) {
 	if s.life != live {
 		return s, true
@@ -86,7 +86,7 @@ func (s codeState) notFound(c *call) (any, bool) {
 	return after, c.Return >= s.expire-clockSlack
 }
 
-// mayLive says that the code's time may not have been over yet at the call.
+// mayLive reports whether the code may not have expired at the time of the call.
 func (s codeState) mayLive(c *call) bool {
 	return c.Call < s.expire+clockSlack
 }

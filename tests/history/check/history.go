@@ -11,7 +11,7 @@ import (
 	"strings"
 )
 
-// The operations that a history may hold.
+// The operations in a history.
 const (
 	createCode  = "create_code"
 	getCode     = "get_code"
@@ -23,17 +23,17 @@ const (
 	resetAll    = "reset_all"
 )
 
-// How a call ended.
+// The outcomes of a call.
 const (
-	// It was done, and answered.
+	// The call succeeded.
 	ok = "ok"
-	// It was refused for the call's reason, and has changed nothing.
+	// The call was refused with a reason and changed nothing.
 	refused = "refused"
-	// No answer came, or one that leaves open whether it was done. It may have happened at any time after it was sent.
+	// There was no response, or one that does not tell whether the call took effect. It may do so at any time after its start.
 	unknown = "unknown"
 )
 
-// Why calls are refused.
+// The reasons of refusals.
 const (
 	notFound        = "REGISTRATION_CODE_NOT_FOUND"
 	requestIDReused = "REQUEST_ID_REUSED"
@@ -51,19 +51,19 @@ type call struct {
 	Return  int64  `json:"return"`
 	Outcome string `json:"outcome"`
 	Reason  string `json:"reason,omitempty"`
-	// Final reads are made when the faults are over and everything has come to rest: nothing excuses them.
+	// Final reads are made after all faults. No anomaly explains them.
 	Final bool   `json:"final,omitempty"`
 	In    input  `json:"in"`
 	Out   output `json:"out"`
 
-	// cut is the same call while it was under way, and uncut the whole one of that.
+	// cut is this call while it was running; uncut is the complete call of a cut one.
 	cut, uncut *call
 }
 
 type input struct {
 	Code      string `json:"code,omitempty"`
 	RequestID string `json:"request_id,omitempty"`
-	// Body tells apart the requests that come under one request id.
+	// Body distinguishes different requests with the same request id.
 	Body     string `json:"body,omitempty"`
 	TempPass string `json:"temp_pass,omitempty"`
 	Device   string `json:"device,omitempty"`
@@ -75,37 +75,37 @@ type input struct {
 type output struct {
 	Code string `json:"code,omitempty"`
 	ID   string `json:"id,omitempty"`
-	// Expire is when the code ends, by the clock of Call and Return.
+	// Expire is the code's expiry, by the clock of Call and Return.
 	Expire int64  `json:"expire,omitempty"`
 	Denial string `json:"denial,omitempty"`
 	Trial  *view  `json:"trial,omitempty"`
 	Count  *int   `json:"count,omitempty"`
 }
 
-// A view is a trial as a client was shown it.
+// A view is a trial as in a response.
 type view struct {
 	State string `json:"state"`
-	// Start is in milliseconds since the Unix epoch; 0 where it has not started.
+	// Start is in milliseconds since the Unix epoch; 0 if the trial has not started.
 	Start     int64    `json:"start,omitempty"`
 	Remaining int      `json:"remaining"`
 	Used      []string `json:"used,omitempty"`
 }
 
-// An event is something else that happened, such as a fault.
+// An event is anything other than a call, such as a fault.
 type event struct {
 	At   int64  `json:"at"`
 	What string `json:"what"`
 }
 
-// A history is what was recorded of one run.
+// A history is the record of one run.
 type history struct {
-	// MaxResources is how many resources a trial may have.
+	// MaxResources is the resource limit of a trial.
 	MaxResources int
 	Calls        []*call
 	Events       []event
 }
 
-// A line is one line of a history: its head, which is the first one, a call or an event.
+// A line is one line of a history: the header, which is the first line, a call, or an event.
 type line struct {
 	History *struct {
 		Version      int `json:"version"`
@@ -134,7 +134,7 @@ func readHistory(from io.Reader) (*history, error) {
 		return nil, err
 	}
 	if read.MaxResources == 0 {
-		return nil, errors.New("it is empty")
+		return nil, errors.New("the history is empty")
 	}
 	return &read, nil
 }
@@ -143,7 +143,7 @@ func (h *history) add(number int, next *line) error {
 	switch {
 	case number == 1:
 		if next.History == nil || next.History.Version != 1 || next.History.MaxResources < 1 {
-			return errors.New(`the first line has to be the head of a history: {"history":{"version":1,"max_resources":…}}`)
+			return errors.New(`the first line must be the header of a history: {"history":{"version":1,"max_resources":…}}`)
 		}
 		h.MaxResources = next.History.MaxResources
 	case next.Event != nil:
@@ -160,32 +160,32 @@ func (h *history) add(number int, next *line) error {
 	return nil
 }
 
-// check says what in a call no history can hold: what the models do not have to expect.
+// check rejects calls that are impossible in a history, so that the models need not handle them.
 func (c *call) check() error {
 	switch {
 	case c.Outcome != ok && c.Outcome != refused && c.Outcome != unknown:
-		return fmt.Errorf("outcome %q is none of %s, %s, %s", c.Outcome, ok, refused, unknown)
+		return fmt.Errorf("outcome %q is not one of %s, %s, %s", c.Outcome, ok, refused, unknown)
 	case c.Return < c.Call:
-		return fmt.Errorf("it returns at %d, before its call at %d", c.Return, c.Call)
+		return fmt.Errorf("the call returns at %d, before its start at %d", c.Return, c.Call)
 	case c.Outcome == refused && !c.mayBeRefused():
 		return fmt.Errorf("%s is never refused with %q", c.Op, c.Reason)
 	}
-	needed, isKnown := c.needed()
+	required, isKnown := c.required()
 	switch {
 	case !isKnown:
 		return fmt.Errorf("operation %q is unknown", c.Op)
-	case slices.Contains(needed, ""):
-		return fmt.Errorf("%s does not say what it is about", c.Op)
+	case slices.Contains(required, ""):
+		return fmt.Errorf("%s lacks a required input", c.Op)
 	case c.Outcome == ok && c.Op == createCode && (c.Out.Code == "" || c.Out.ID == ""):
-		return fmt.Errorf("%s shows no code", c.Op)
+		return fmt.Errorf("%s has no code in its output", c.Op)
 	case c.Outcome == ok && (c.Op == authorize || c.Op == getTrial) && c.Out.Trial == nil:
-		return fmt.Errorf("%s shows no trial", c.Op)
+		return fmt.Errorf("%s has no trial in its output", c.Op)
 	}
 	return nil
 }
 
-// needed are the values that have to be filled; false where there is no such operation.
-func (c *call) needed() ([]string, bool) {
+// required returns the required inputs; false if the operation is unknown.
+func (c *call) required() ([]string, bool) {
 	switch c.Op {
 	case createCode:
 		return nil, true
@@ -215,12 +215,12 @@ func (c *call) mayBeRefused() bool {
 	return false
 }
 
-// onlyReads says that the call changes nothing whatever comes of it.
+// onlyReads reports whether the operation never changes anything.
 func (c *call) onlyReads() bool {
 	return c.Op == getCode || c.Op == getTrial
 }
 
-// pending is the call while it was under way: whether it happens was not known.
+// pending returns the call while it was running, with unknown outcome.
 func (c *call) pending() *call {
 	if c.cut == nil {
 		cut := *c
@@ -230,7 +230,7 @@ func (c *call) pending() *call {
 	return c.cut
 }
 
-// whole is the call from its start to its end.
+// whole returns the complete call.
 func (c *call) whole() *call {
 	if c.uncut != nil {
 		return c.uncut
@@ -238,7 +238,7 @@ func (c *call) whole() *call {
 	return c
 }
 
-// String is a call as a person reads it.
+// String formats the call for reports.
 func (c *call) String() string {
 	var text strings.Builder
 	fmt.Fprintf(&text, "%s(%s) → ", c.Op, fields(c.In))
@@ -253,7 +253,7 @@ func (c *call) String() string {
 	return strings.TrimSpace(text.String())
 }
 
-// fields are the fields that are filled.
+// fields formats the fields that are set.
 func fields(of any) string {
 	encoded, err := json.Marshal(of)
 	if err != nil {

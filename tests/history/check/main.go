@@ -1,12 +1,12 @@
-// Check says whether a recorded history of calls to passbridge is linearizable: whether each call can be given one moment
-// between its invocation and its return such that the calls, taken in that order, were answered as one server that does one call at
-// a time would have answered them.
+// Check checks whether a recorded history of calls to passbridge is linearizable: whether each call can be assigned one moment between
+// its start and its return, such that in the order of these moments all responses are those of a server that executes one call at a
+// time.
 //
-// A history is lines of JSON: its head, then calls and events in any order; history.go has their fields. It is taken apart by the
-// objects that calls are about, which are codes, request ids and TempPasses, and each of them is checked alone.
+// A history is a JSON Lines file: a header, then calls and events in any order. history.go has their fields. The history is split by
+// the objects of the calls (codes, request ids and TempPasses), and each object is checked separately.
 //
-// The exit status is 0 where the history is linearizable, 1 where it is not, 2 where it cannot be read, and 3 where that could not
-// be decided in time. With -anomalies lost writes, dirty reads and stale reads are counted and no failure.
+// The exit status is 0 if the history is linearizable, 1 if it is not, 2 if it cannot be read, and 3 if a time limit was reached. With
+// -anomalies, lost writes, dirty reads and stale reads are counted and are not failures.
 package main
 
 import (
@@ -38,10 +38,10 @@ func run(arguments []string, out, errors io.Writer) int {
 		fmt.Fprintln(errors, "usage: check [options] HISTORY")
 		flags.PrintDefaults()
 	}
-	countAnomalies := flags.Bool("anomalies", false, "count lost writes, dirty reads and stale reads, and fail on any other kind only")
-	pictures := flags.String("pictures", "", "the `folder` for pictures of what is not linearizable")
-	timeout := flags.Duration("timeout", time.Minute, "how long one object may take")
-	isLong := flags.Bool("v", false, "name every object")
+	countAnomalies := flags.Bool("anomalies", false, "count lost writes, dirty reads and stale reads, and fail only on other anomalies")
+	pictures := flags.String("pictures", "", "write diagrams of objects that are not linearizable to this `folder`")
+	timeout := flags.Duration("timeout", time.Minute, "time limit per object")
+	isVerbose := flags.Bool("v", false, "print every object")
 	if flags.Parse(arguments) != nil {
 		return unreadable
 	}
@@ -54,7 +54,7 @@ func run(arguments []string, out, errors io.Writer) int {
 		fmt.Fprintf(errors, "%s: %v\n", flags.Arg(0), err)
 		return unreadable
 	}
-	report.out, report.timeout, report.pictures, report.isLong = out, *timeout, *pictures, *isLong
+	report.out, report.timeout, report.pictures, report.isVerbose = out, *timeout, *pictures, *isVerbose
 	found := report.check()
 	report.summary(&found)
 	wrong := found.illegal
@@ -72,7 +72,7 @@ func run(arguments []string, out, errors io.Writer) int {
 	case len(found.undecided) > 0:
 		return undecided
 	case len(found.illegal) > 0:
-		fmt.Fprintln(out, "not linearizable, by anomalies of these kinds only")
+		fmt.Fprintln(out, "not linearizable, but only with anomalies of these kinds")
 	default:
 		fmt.Fprintln(out, "linearizable")
 	}
@@ -89,6 +89,6 @@ func open(path string) (*report, error) {
 	if err != nil {
 		return nil, err
 	}
-	apart, err := objects(read)
-	return &report{history: read, objects: apart}, err
+	split, err := objects(read)
+	return &report{history: read, objects: split}, err
 }

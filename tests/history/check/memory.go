@@ -2,15 +2,15 @@ package main
 
 import "sync"
 
-// A stateID stands for a state of an object, counted from 1: the checker compares and copies states all the time.
+// A stateID identifies a state of an object, counted from 1. It is cheaper to compare and copy than the state.
 type stateID int32
 
-// A memory remembers what a model has said. The checker tries the same call at the same state over and over, in every order of the
-// others.
+// A memory caches the results of a model. The checker executes the same call in the same state many times, in every order of the other
+// calls.
 type memory struct {
 	model model
 
-	// A check that ran out of time may still be at its last step.
+	// A check that has timed out may still be running its last step.
 	mutex  sync.Mutex
 	ids    map[any]stateID
 	states []any

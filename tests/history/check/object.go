@@ -7,24 +7,24 @@ import (
 	"strings"
 )
 
-// A model is what one object does where one call comes after the other. States can be compared by ==, and none is changed.
+// A model is the sequential behavior of one object. States are immutable and comparable with ==.
 type model interface {
 	initial() any
-	// step is the state after the call, and whether the call may have been answered so. A call of unknown outcome may always.
+	// step returns the state after the call, and whether the response is possible. A call with unknown outcome is always possible.
 	step(before any, c *call) (any, bool)
-	// undo is the state now without what the call has written to the state before it, or without a part of that; false where
-	// that part has nothing of the call.
+	// undo returns the current state without the effect of the call on the state before it, or without one part of that effect; false
+	// if the call had no effect on that part.
 	undo(now, before any, c *call, part string) (any, bool)
 	describe(state any) string
 }
 
-// whole is the part of what a call wrote that is everything.
+// whole means the entire effect of a call.
 const whole = "all"
 
-// parts are the parts of what a call wrote that can be lost alone.
+// parts are the parts of a call's effect that can be lost separately.
 var parts = []string{whole, "device", "key", "trial"}
 
-// An object is one thing that calls are about, with all calls about it: a history is linearizable if and only if each object's is.
+// An object has all calls on one code, request id or TempPass. A history is linearizable if and only if each object is.
 type object struct {
 	Kind, Name string
 	calls      []*call
@@ -33,8 +33,8 @@ type object struct {
 
 func (o *object) String() string { return o.Kind + " " + o.Name }
 
-// objects takes a history apart. A call without a known outcome that nobody can have seen the effect of is left out: a read, and
-// the create of a code that nobody has heard of.
+// objects splits a history. It omits calls with unknown outcome whose effect no client can have seen: reads, and creates whose code no
+// client received.
 func objects(h *history) ([]*object, error) {
 	var codes, requests, tempPasses = map[string][]*call{}, map[string][]*call{}, map[string][]*call{}
 	for _, c := range h.Calls {

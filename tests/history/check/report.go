@@ -13,47 +13,47 @@ import (
 	"github.com/anishathalye/porcupine"
 )
 
-// mostShown is how many calls of an object are shown that is wrong.
-const mostShown = 40
+// maxShown is the maximum number of calls in the report of one object.
+const maxShown = 40
 
-// A verdict is what came of checking a history.
+// A verdict is the result of checking a history.
 type verdict struct {
 	linearizable, illegal, undecided []*object
 }
 
-// A report checks a history and says what came of it.
+// A report checks a history and prints the results.
 type report struct {
 	out     io.Writer
 	history *history
 	objects []*object
-	// timeout is for one object.
+	// timeout is the time limit per object.
 	timeout time.Duration
-	// pictures is the folder for porcupine's pictures; empty for none.
-	pictures string
-	isLong   bool
+	// pictures is the folder for porcupine's diagrams; empty for none.
+	pictures  string
+	isVerbose bool
 }
 
-// check checks each object, as many at once as there are processors.
+// check checks all objects, in parallel on all processors.
 func (r *report) check() verdict {
 	results := make([]porcupine.CheckResult, len(r.objects))
 	var running sync.WaitGroup
-	places := make(chan int)
+	indexes := make(chan int)
 	for range workers() {
 		running.Go(func() {
-			for place := range places {
-				o := r.objects[place]
-				results[place] = o.isLinearizable(o.calls, nil, r.timeout)
+			for index := range indexes {
+				o := r.objects[index]
+				results[index] = o.isLinearizable(o.calls, nil, r.timeout)
 			}
 		})
 	}
-	for place := range r.objects {
-		places <- place
+	for index := range r.objects {
+		indexes <- index
 	}
-	close(places)
+	close(indexes)
 	running.Wait()
 	var found verdict
-	for place, o := range r.objects {
-		switch results[place] {
+	for index, o := range r.objects {
+		switch results[index] {
 		case porcupine.Ok:
 			found.linearizable = append(found.linearizable, o)
 		case porcupine.Illegal:
@@ -65,7 +65,7 @@ func (r *report) check() verdict {
 	return found
 }
 
-// summary says what there was to check.
+// summary prints the numbers of calls and objects.
 func (r *report) summary(found *verdict) {
 	outcomes, objects := map[string]int{}, map[string]int{}
 	for _, c := range r.history.Calls {
@@ -79,7 +79,7 @@ func (r *report) summary(found *verdict) {
 	for _, kind := range slices.Sorted(maps.Keys(objects)) {
 		fmt.Fprintf(r.out, "%s: %d\n", kind, objects[kind])
 	}
-	if r.isLong {
+	if r.isVerbose {
 		for _, o := range found.linearizable {
 			fmt.Fprintf(r.out, "%s: linearizable (%d calls)\n", o, len(o.calls))
 		}
@@ -89,12 +89,12 @@ func (r *report) summary(found *verdict) {
 	}
 }
 
-// wrong shows an object that is not linearizable: the least that shows it, and where the picture is.
+// wrong prints the smallest set of calls that shows that an object is not linearizable, and the path of its diagram.
 func (r *report) wrong(o *object) error {
-	fmt.Fprintf(r.out, "%s: NOT LINEARIZABLE (%d calls); these cannot be put in order (times in ms):\n", o, len(o.calls))
+	fmt.Fprintf(r.out, "%s: NOT LINEARIZABLE (%d calls); no order explains these (times in ms):\n", o, len(o.calls))
 	calls := o.excerpt(o.firstWrong(o.calls, nil, r.timeout), nil, explanationTimeout)
-	if more := len(calls) - mostShown; more > 0 {
-		fmt.Fprintf(r.out, "  after %d calls that the picture has\n", more)
+	if more := len(calls) - maxShown; more > 0 {
+		fmt.Fprintf(r.out, "  after %d calls, which the diagram shows\n", more)
 		calls = calls[more:]
 	}
 	for _, c := range calls {
@@ -104,7 +104,7 @@ func (r *report) wrong(o *object) error {
 		return nil
 	}
 	path := filepath.Join(r.pictures, fileName(o)+".html")
-	fmt.Fprintf(r.out, "  picture: %s\n", path)
+	fmt.Fprintf(r.out, "  diagram: %s\n", path)
 	return o.draw(path, r.history.Events, r.timeout)
 }
 
@@ -118,14 +118,15 @@ func fileName(o *object) string {
 	}, o.Kind+"-"+o.Name)
 }
 
-// anomalies explains what is not linearizable, counts it by kind, and gives those objects for which it has no explanation.
+// anomalies explains the objects that are not linearizable, prints the number of anomalies by kind, and returns the objects without an
+// explanation.
 func (r *report) anomalies(found *verdict) []*object {
 	var unexplained []*object
 	lost, dirty, stale := map[*call]bool{}, map[*call]bool{}, map[string]int{}
 	oldest := time.Duration(0)
 	for _, o := range found.illegal {
 		explained := o.explain()
-		if !explained.isWhole {
+		if !explained.isComplete {
 			unexplained = append(unexplained, o)
 			continue
 		}
@@ -135,23 +136,23 @@ func (r *report) anomalies(found *verdict) []*object {
 		}
 		for _, c := range explained.dirty {
 			dirty[c] = true
-			r.anomaly(o, c, "dirty read of a write that was lost unacknowledged")
+			r.anomaly(o, c, "dirty read of a lost unacknowledged write")
 		}
 		for _, relaxed := range explained.relaxed {
 			if relaxed.lost == "" {
 				stale[relaxed.call.Op]++
 				oldest = max(oldest, relaxed.age)
-				r.anomaly(o, relaxed.call, fmt.Sprintf("stale read, by %s", relaxed.age.Round(time.Microsecond)))
+				r.anomaly(o, relaxed.call, fmt.Sprintf("stale read, %s old", relaxed.age.Round(time.Microsecond)))
 			}
 		}
 	}
 	fmt.Fprintf(r.out, "lost acknowledged writes: %s\n", counted(byOperation(lost)))
-	fmt.Fprintf(r.out, "dirty reads of writes that were lost unacknowledged: %s\n", counted(byOperation(dirty)))
+	fmt.Fprintf(r.out, "dirty reads of lost unacknowledged writes: %s\n", counted(byOperation(dirty)))
 	fmt.Fprintf(r.out, "stale reads: %s", counted(stale))
 	if oldest > 0 {
-		fmt.Fprintf(r.out, ", the oldest by %s", oldest.Round(time.Microsecond))
+		fmt.Fprintf(r.out, ", at most %s old", oldest.Round(time.Microsecond))
 	}
-	fmt.Fprintf(r.out, "\nof another kind: %d\n", len(unexplained))
+	fmt.Fprintf(r.out, "\nother anomalies: %d\n", len(unexplained))
 	return unexplained
 }
 
@@ -167,7 +168,7 @@ func byOperation(calls map[*call]bool) map[string]int {
 	return by
 }
 
-// counted is a count, and what it is made of.
+// counted formats a total and its parts.
 func counted(by map[string]int) string {
 	total, each := 0, []string{}
 	for _, name := range slices.Sorted(maps.Keys(by)) {

@@ -1,19 +1,19 @@
 package main
 
-// A requestState is what is kept under a request id: which request it was, and its answer, once a client has seen it.
+// A requestState is the state of a request id: its request, and its response if a client has received it.
 type requestState struct {
-	isKept bool
-	body   string
-	answer codeAnswer
+	isStored bool
+	body     string
+	response codeResponse
 }
 
-type codeAnswer struct {
+type codeResponse struct {
 	code, id string
 	expire   int64
 }
 
-// requestModel is one request id's: the first create that succeeds under it makes a code, and every other one with the same
-// request has the same answer. A create that is refused keeps nothing.
+// requestModel is the model of one request id: the first create that succeeds creates a code, and every other create with the same
+// request has the same response. A refused create stores nothing.
 type requestModel struct{}
 
 func (requestModel) initial() any { return requestState{} }
@@ -22,30 +22,30 @@ func (requestModel) step(before any, c *call) (any, bool) {
 	state := before.(requestState)
 	switch {
 	case c.Outcome == refused && c.Reason == requestIDReused:
-		return state, state.isKept && state.body != c.In.Body
+		return state, state.isStored && state.body != c.In.Body
 	case c.Outcome == refused:
-		return state, !state.isKept
+		return state, !state.isStored
 	case c.Outcome == unknown:
-		if state.isKept {
+		if state.isStored {
 			return state, true
 		}
-		return requestState{isKept: true, body: c.In.Body}, true
+		return requestState{isStored: true, body: c.In.Body}, true
 	}
-	answer := codeAnswer{c.Out.Code, c.Out.ID, c.Out.Expire}
-	isFirst := !state.isKept
-	isSame := state.body == c.In.Body && (state.answer == codeAnswer{} || state.answer == answer)
-	return requestState{true, c.In.Body, answer}, isFirst || isSame
+	response := codeResponse{c.Out.Code, c.Out.ID, c.Out.Expire}
+	isFirst := !state.isStored
+	isSame := state.body == c.In.Body && (state.response == codeResponse{} || state.response == response)
+	return requestState{true, c.In.Body, response}, isFirst || isSame
 }
 
 func (requestModel) describe(of any) string {
 	state := of.(requestState)
 	switch {
-	case !state.isKept:
-		return "nothing kept"
-	case state.answer == codeAnswer{}:
-		return "kept for " + state.body + ", not seen yet"
+	case !state.isStored:
+		return "nothing stored"
+	case state.response == codeResponse{}:
+		return "stored for " + state.body + ", not seen yet"
 	default:
-		return "kept for " + state.body + ": " + state.answer.code
+		return "stored for " + state.body + ": " + state.response.code
 	}
 }
 

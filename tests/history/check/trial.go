@@ -6,49 +6,51 @@ import (
 	"strings"
 )
 
-// sides is how many devices, and how many keys, the histories of one TempPass may name.
-const sides = 8
+// maxSides is the maximum number of devices, and of keys, in the calls on one TempPass.
+const maxSides = 8
 
-// between stands between the resources of a trial.
-const between = "\x00"
+// separator separates the resources of a trial.
+const separator = "\x00"
 
-// A trial is one trial of a TempPass. None has no resources.
+// A trial is one trial of a TempPass. It has no resources if it does not exist.
 type trial struct {
-	// start is when it started; 0 where nobody has seen that yet, since the answer to the call that started it was lost.
+	// start is the start time; 0 if no client has seen it yet, because the response to the call that started the trial was lost.
 	start int64
-	// app is what it was first authorized with.
+	// app is the app_id of its first authorization.
 	app string
-	// used are its resources in the order of their first authorization.
+	// used has the resources in the order of their first authorization.
 	used string
 }
 
-// A trialState is every trial of one TempPass, and who is bound to which: an index into trials, counted from 1.
+// A trialState has all trials of one TempPass, and for each device and key the trial to which it is bound: an index into trials,
+// counted from 1.
 type trialState struct {
-	devices, keys [sides]int8
-	trials        [2 * sides]trial
+	devices, keys [maxSides]int8
+	trials        [2 * maxSides]trial
 }
 
-// trialModel is one TempPass: the rules of src/domain/temp_pass/decision.rs once more, but for time, since no trial of a history
-// ends by it. A whole TempPass is one object, because a reset of all is one operation on every trial of it.
+// trialModel is the model of one TempPass. It implements the rules of src/domain/temp_pass/decision.rs again, except for expiry, because
+// no trial expires in a history. A TempPass is one object because a reset of all is one operation on all its trials.
 type trialModel struct {
-	max          int
-	devices, key map[string]int
+	max           int
+	devices, keys map[string]int
 }
 
-// newTrialModel is the model for these calls of one TempPass.
+// newTrialModel returns the model for these calls on one TempPass.
 func newTrialModel(max int, calls []*call) (*trialModel, error) {
 	model := &trialModel{max, map[string]int{}, map[string]int{}}
 	for _, c := range calls {
-		model.learn(model.devices, c.In.Device)
-		model.learn(model.key, c.In.Key)
+		model.number(model.devices, c.In.Device)
+		model.number(model.keys, c.In.Key)
 	}
-	if len(model.devices) > sides || len(model.key) > sides {
-		return nil, fmt.Errorf("it has more than %d devices or keys", sides)
+	if len(model.devices) > maxSides || len(model.keys) > maxSides {
+		return nil, fmt.Errorf("more than %d devices or keys", maxSides)
 	}
 	return model, nil
 }
 
-func (m *trialModel) learn(names map[string]int, name string) {
+// number assigns the next index to a new name.
+func (m *trialModel) number(names map[string]int, name string) {
 	if _, isKnown := names[name]; !isKnown && name != "" {
 		names[name] = len(names)
 	}
@@ -69,7 +71,7 @@ func (m *trialModel) step(before any, c *call) (any, bool) {
 	}
 	target := state.devices[m.devices[c.In.Device]]
 	if c.Op == resetKey {
-		target = state.keys[m.key[c.In.Key]]
+		target = state.keys[m.keys[c.In.Key]]
 	}
 	count := 0
 	if target != 0 && (c.In.App == "" || state.trials[target-1].app == c.In.App) {
@@ -82,13 +84,13 @@ func (m *trialModel) step(before any, c *call) (any, bool) {
 
 func (m *trialModel) authorize(state trialState, c *call) (any, bool) {
 	known := m.known(&state, c)
-	device, key := &state.devices[m.devices[c.In.Device]], &state.keys[m.key[c.In.Key]]
+	device, key := &state.devices[m.devices[c.In.Device]], &state.keys[m.keys[c.In.Key]]
 	if len(known) == 0 {
 		index := state.free()
 		state.trials[index-1] = trial{app: c.In.App, used: c.In.Resource}
 		*device, *key = index, index
 		known = []int8{index}
-		return m.answer(state, c, known, true)
+		return m.respond(state, c, known, true)
 	}
 	if *device == 0 {
 		*device = *key
@@ -103,14 +105,14 @@ func (m *trialModel) authorize(state trialState, c *call) (any, bool) {
 	if permits {
 		for _, index := range known {
 			if trial := &state.trials[index-1]; !trial.has(c.In.Resource) {
-				trial.used += between + c.In.Resource
+				trial.used += separator + c.In.Resource
 			}
 		}
 	}
-	return m.answer(state, c, known, permits)
+	return m.respond(state, c, known, permits)
 }
 
-func (m *trialModel) answer(state trialState, c *call, known []int8, permits bool) (any, bool) {
+func (m *trialModel) respond(state trialState, c *call, known []int8, permits bool) (any, bool) {
 	if c.Outcome == unknown {
 		return state.canonical(), true
 	}
@@ -122,10 +124,10 @@ func (m *trialModel) answer(state trialState, c *call, known []int8, permits boo
 	return state.canonical(), isSeen
 }
 
-// known are the trials that the call's device and key are bound to, each once.
+// known returns the trials to which the call's device and key are bound, without duplicates.
 func (m *trialModel) known(state *trialState, c *call) []int8 {
 	var known []int8
-	for _, index := range []int8{state.devices[m.devices[c.In.Device]], state.keys[m.key[c.In.Key]]} {
+	for _, index := range []int8{state.devices[m.devices[c.In.Device]], state.keys[m.keys[c.In.Key]]} {
 		if index != 0 && !slices.Contains(known, index) {
 			known = append(known, index)
 		}
@@ -133,7 +135,7 @@ func (m *trialModel) known(state *trialState, c *call) []int8 {
 	return known
 }
 
-// show says whether the client was shown the stricter one of these trials, and keeps the start that it saw.
+// show reports whether the response shows the stricter one of these trials, and stores the start that it shows.
 func (m *trialModel) show(state *trialState, c *call, known []int8) bool {
 	shown := c.Out.Trial
 	if len(known) == 0 {
@@ -151,7 +153,7 @@ func (m *trialModel) show(state *trialState, c *call, known []int8) bool {
 	return len(fit) > 0
 }
 
-// strictest are the trials that allow least: more than one only where it cannot be told which of them started first.
+// strictest returns the stricter one of these trials; both if they allow the same and it is not known which started first.
 func (m *trialModel) strictest(state *trialState, known []int8) []int8 {
 	if len(known) < 2 {
 		return known
@@ -171,7 +173,7 @@ func (m *trialModel) strictest(state *trialState, known []int8) []int8 {
 	}
 }
 
-func (t *trial) resources() []string { return strings.Split(t.used, between) }
+func (t *trial) resources() []string { return strings.Split(t.used, separator) }
 
 func (t *trial) count() int { return len(t.resources()) }
 
@@ -186,15 +188,15 @@ func (t *trial) isShown(shown *view, max int) bool {
 		shown.Remaining == max-t.count() && slices.Equal(shown.Used, t.resources())
 }
 
-// free is a place for a new trial.
+// free returns the index of a free entry for a new trial.
 func (s *trialState) free() int8 {
-	place := slices.IndexFunc(s.trials[:], func(t trial) bool { return t.used == "" })
-	return int8(place + 1)
+	index := slices.IndexFunc(s.trials[:], func(t trial) bool { return t.used == "" })
+	return int8(index + 1)
 }
 
-// unbind takes everybody off a trial that was reset.
+// unbind removes all bindings of a trial that was reset.
 func (s *trialState) unbind(trial int8) {
-	for _, bound := range []*[sides]int8{&s.devices, &s.keys} {
+	for _, bound := range []*[maxSides]int8{&s.devices, &s.keys} {
 		for side := range bound {
 			if bound[side] == trial {
 				bound[side] = 0
@@ -203,23 +205,23 @@ func (s *trialState) unbind(trial int8) {
 	}
 }
 
-// canonical is the state with its trials in the order of those who are bound to them, without those that nobody is: states that
-// mean the same are equal.
+// canonical returns the state with its trials in the order of their devices and keys, and without unbound trials, so that equivalent
+// states are equal.
 func (s trialState) canonical() trialState {
 	var after trialState
-	var places [2*sides + 1]int8
+	var indexes [2*maxSides + 1]int8
 	next := int8(0)
-	for _, bound := range [][2]*[sides]int8{{&s.devices, &after.devices}, {&s.keys, &after.keys}} {
+	for _, bound := range [][2]*[maxSides]int8{{&s.devices, &after.devices}, {&s.keys, &after.keys}} {
 		for side, old := range bound[0] {
 			if old == 0 {
 				continue
 			}
-			if places[old] == 0 {
+			if indexes[old] == 0 {
 				next++
-				places[old] = next
+				indexes[old] = next
 				after.trials[next-1] = s.trials[old-1]
 			}
-			bound[1][side] = places[old]
+			bound[1][side] = indexes[old]
 		}
 	}
 	return after
@@ -230,8 +232,8 @@ func (m *trialModel) describe(of any) string {
 	var bound []string
 	for _, kind := range []struct {
 		names map[string]int
-		bound [sides]int8
-	}{{m.devices, state.devices}, {m.key, state.keys}} {
+		bound [maxSides]int8
+	}{{m.devices, state.devices}, {m.keys, state.keys}} {
 		for name, side := range kind.names {
 			if index := kind.bound[side]; index != 0 {
 				bound = append(bound, fmt.Sprintf("%s: %v", name, state.trials[index-1].resources()))
@@ -242,8 +244,8 @@ func (m *trialModel) describe(of any) string {
 	return "{" + strings.Join(bound, ", ") + "}"
 }
 
-// undo loses what a call has written: all of it with whatever was written since, or one record alone, since the records of one
-// TempPass need not lie on one machine.
+// undo removes the effect of a call: either all of it and everything that was written since, or one record, because the records of one
+// TempPass may be on different machines.
 func (m *trialModel) undo(now, before any, c *call, part string) (any, bool) {
 	state, old := now.(trialState), before.(trialState)
 	switch {
@@ -252,7 +254,7 @@ func (m *trialModel) undo(now, before any, c *call, part string) (any, bool) {
 	case c.Op != authorize:
 		return nil, false
 	}
-	device, key := m.devices[c.In.Device], m.key[c.In.Key]
+	device, key := m.devices[c.In.Device], m.keys[c.In.Key]
 	switch {
 	case part == "device" && old.devices[device] == 0:
 		state.devices[device] = 0
@@ -266,7 +268,7 @@ func (m *trialModel) undo(now, before any, c *call, part string) (any, bool) {
 	return state.canonical(), true
 }
 
-// forget takes from the call's trials what the call has added to them.
+// forget removes what the call has added to its trials.
 func (m *trialModel) forget(state, old *trialState, c *call) {
 	hadAny := len(m.known(old, c)) > 0
 	for _, index := range m.known(state, c) {
@@ -277,7 +279,7 @@ func (m *trialModel) forget(state, old *trialState, c *call) {
 		trial := &state.trials[index-1]
 		kept := slices.DeleteFunc(trial.resources(), func(used string) bool { return used == c.In.Resource })
 		if len(kept) > 0 {
-			trial.used = strings.Join(kept, between)
+			trial.used = strings.Join(kept, separator)
 		}
 	}
 }
