@@ -12,6 +12,6 @@ suspend fun main(arguments: Array<String>) {
             osName = "tvOS"
         }
     }
-    println("a program outside of the repository made the code ${client.createRegistrationCode(request).registrationCode.code}")
+    println("a program outside the repository created the code ${client.createRegistrationCode(request).registrationCode.code}")
     client.close()
 }

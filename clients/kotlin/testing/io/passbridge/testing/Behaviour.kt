@@ -9,20 +9,20 @@ import java.nio.file.StandardOpenOption.APPEND
 import java.nio.file.StandardOpenOption.CREATE
 
 /**
- * The test shows the behaviour of this [id] in `clients/behaviours.txt`, for callers in [language]. Where
- * `PASSBRIDGE_BEHAVIOURS` names a folder, its passing is noted there.
+ * Marks a test of the behavior with this [id] in `clients/behaviours.txt`, for callers in [language]. If `PASSBRIDGE_BEHAVIOURS`
+ * names a folder, a passed test is recorded there.
  */
 @Target(AnnotationTarget.FUNCTION)
 @Retention(AnnotationRetention.RUNTIME)
-@ExtendWith(NotingBehaviour::class)
+@ExtendWith(BehaviourRecorder::class)
 annotation class Behaviour(val id: String, val language: String = "kotlin")
 
-private class NotingBehaviour : AfterTestExecutionCallback {
+private class BehaviourRecorder : AfterTestExecutionCallback {
     override fun afterTestExecution(context: ExtensionContext) {
         val folder = System.getenv("PASSBRIDGE_BEHAVIOURS") ?: return
         if (context.executionException.isPresent) return
         val behaviour = context.requiredTestMethod.getAnnotation(Behaviour::class.java)
-        synchronized(NotingBehaviour::class) {
+        synchronized(BehaviourRecorder::class) {
             Files.writeString(Path.of(folder, "${behaviour.language}.txt"), "${behaviour.id}\n", CREATE, APPEND)
         }
     }

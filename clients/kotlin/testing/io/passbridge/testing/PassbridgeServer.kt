@@ -9,14 +9,13 @@ import java.util.concurrent.LinkedBlockingQueue
 import java.util.concurrent.TimeUnit
 import kotlin.concurrent.thread
 
-/** How long to wait for what must come; only a failing test ever waits so long. */
+/** The timeout of tests. Only a failing test waits so long. */
 private const val PATIENCE_SECONDS = 60L
 
 /**
- * The real server, with a data folder of its own. It listens on free ports at its first start and on the same ones after a
- * restart.
+ * A real server with its own data folder. It listens on free ports at its first start, and on the same ports after a restart.
  *
- * @param configuration what is appended to its configuration (TOML).
+ * @param configuration the content of its configuration file (TOML).
  */
 class PassbridgeServer(private val configuration: String = "", data: Path = newFolder()) : AutoCloseable {
     val data: Path = data
@@ -24,7 +23,7 @@ class PassbridgeServer(private val configuration: String = "", data: Path = newF
     private var process: Process? = null
     private val log = LinkedBlockingQueue<String>()
 
-    /** Host and port of gRPC. */
+    /** The host and port of gRPC. */
     val address: String get() = listeners.getValue("grpc")
 
     fun start() = apply {
@@ -32,7 +31,7 @@ class PassbridgeServer(private val configuration: String = "", data: Path = newF
         awaitServing()
     }
 
-    /** Starts the program without waiting until it serves. */
+    /** Starts the server without waiting until it is serving. */
     fun begin() = apply {
         log.clear()
         val file = Files.writeString(data.resolve("passbridge.toml"), configuration)
@@ -56,27 +55,27 @@ class PassbridgeServer(private val configuration: String = "", data: Path = newF
         }
     }
 
-    /** The next line of the log with this [text]. */
+    /** Waits for the next log line that contains [text]. */
     fun awaitLine(text: String): String {
         val seen = mutableListOf<String>()
         while (true) {
-            val line = log.poll(PATIENCE_SECONDS, TimeUnit.SECONDS) ?: error("the server never said $text, but: $seen")
+            val line = log.poll(PATIENCE_SECONDS, TimeUnit.SECONDS) ?: error("the server did not log $text: $seen")
             if (text in line) return line
             seen += line
         }
     }
 
-    /** Ends it as an operator does, and waits until it has ended. */
+    /** Sends SIGTERM and waits until the server has exited. */
     fun stop() = apply {
         signal("TERM")
-        check(running().waitFor(PATIENCE_SECONDS, TimeUnit.SECONDS)) { "the server does not stop" }
+        check(running().waitFor(PATIENCE_SECONDS, TimeUnit.SECONDS)) { "the server did not exit" }
     }
 
     fun signal(name: String) {
         check(ProcessBuilder("kill", "-$name", running().pid().toString()).start().waitFor() == 0) { "cannot send SIG$name" }
     }
 
-    /** The value of a metric without labels, or with [labels] as they are written. */
+    /** The value of a metric without labels, or with [labels] in the text format. */
     fun metric(name: String, labels: String = ""): Long {
         val connection = URI("http://${listeners.getValue("operations")}/metrics").toURL().openConnection() as HttpURLConnection
         val page = connection.inputStream.bufferedReader().readText()
@@ -96,10 +95,10 @@ class PassbridgeServer(private val configuration: String = "", data: Path = newF
 
         fun newFolder(): Path = Files.createTempDirectory("passbridge")
 
-        /** The program under test; by default the one that cargo builds. */
+        /** The server binary under test; the debug build by default. */
         fun binary(): String = System.getenv("PASSBRIDGE_BINARY")
             ?: generateSequence(File("").absoluteFile) { it.parentFile }
                 .map { it.resolve("target/debug/passbridge") }.firstOrNull { it.canExecute() }?.path
-            ?: error("build passbridge first, or name it in PASSBRIDGE_BINARY")
+            ?: error("no server binary: run cargo build, or set PASSBRIDGE_BINARY")
     }
 }

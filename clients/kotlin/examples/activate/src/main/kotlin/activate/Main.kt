@@ -21,8 +21,8 @@ private const val PORT = 8081
 private val HEARTBEAT = 15.seconds
 
 /**
- * Serves the page that shows a code. `PASSBRIDGE` names the server, by default one on this machine; a real service has TLS and
- * a token: see the README of the client.
+ * Serves the page that shows a code. The environment variable `PASSBRIDGE` has the address of the server; the default is one on
+ * this machine. In production, add TLS and a token: see the README of the client.
  */
 fun main() {
     val target = System.getenv("PASSBRIDGE") ?: "127.0.0.1:50051"
@@ -30,19 +30,19 @@ fun main() {
     println("http://127.0.0.1:${serve(client, PORT).address.port}")
 }
 
-/** A web server at this [port] of this machine; 0 is any that is free. */
+/** Starts a web server on this [port] of this machine; 0 means any free port. */
 fun serve(client: PassbridgeClient, port: Int): HttpServer =
     HttpServer.create(InetSocketAddress("127.0.0.1", port), 0).apply {
-        // A page that watches holds a thread.
+        // Each watching page occupies a thread.
         executor = Executors.newCachedThreadPool { Thread(it).apply { isDaemon = true } }
-        createContext("/") { it.answer(OK, "text/html", page) }
-        createContext("/codes") { it.failing { makeCode(client, it) } }
-        createContext("/states") { it.failing { streamStates(client, it) } }
+        createContext("/") { it.respond(OK, "text/html", page) }
+        createContext("/codes") { it.reportingErrors { createCode(client, it) } }
+        createContext("/states") { it.reportingErrors { streamStates(client, it) } }
         start()
     }
 
-/** Makes a code for the device that asks: `POST /codes?model=AppleTV&os=tvOS`. */
-private fun makeCode(client: PassbridgeClient, exchange: HttpExchange) = runBlocking {
+/** Creates a code for a device: `POST /codes?model=AppleTV&os=tvOS`. */
+private fun createCode(client: PassbridgeClient, exchange: HttpExchange) = runBlocking {
     val created = client.createRegistrationCode(
         createRegistrationCodeRequest {
             requestorId = REQUESTOR
@@ -53,7 +53,7 @@ private fun makeCode(client: PassbridgeClient, exchange: HttpExchange) = runBloc
         },
     )
     val code = created.registrationCode
-    exchange.answer(OK, "application/json", """{"code":"${code.code}","id":"${code.id}"}""")
+    exchange.respond(OK, "application/json", """{"code":"${code.code}","id":"${code.id}"}""")
 }
 
 /** Streams the states of a code as server-sent events: `GET /states?code=…&id=…`. */
@@ -65,7 +65,7 @@ private fun streamStates(client: PassbridgeClient, exchange: HttpExchange) = run
     }
     client.watchRegistrationCode(request).collectLatest { now ->
         exchange.send("data: ${now.state.name.removePrefix("STATE_")}")
-        // Writing fails once the page is closed, which ends the watch.
+        // A write fails after the page was closed, which ends the watch.
         while (now.state == RegistrationCode.State.STATE_PENDING) {
             delay(HEARTBEAT)
             exchange.send(": heartbeat")
@@ -83,11 +83,11 @@ private fun HttpExchange.send(event: String) {
     responseBody.flush()
 }
 
-/** Tells the page what a call of [action] fails with. */
-private fun HttpExchange.failing(action: () -> Unit) = try {
+/** Runs [action], and responds with its error. */
+private fun HttpExchange.reportingErrors(action: () -> Unit) = try {
     action()
 } catch (error: PassbridgeException) {
-    if (responseCode == UNSENT) answer(status(error), "text/plain", error.message.orEmpty()) else close()
+    if (responseCode == UNSENT) respond(status(error), "text/plain", error.message.orEmpty()) else close()
 }
 
 private fun status(error: PassbridgeException) = when (error) {
@@ -96,7 +96,7 @@ private fun status(error: PassbridgeException) = when (error) {
     else -> BAD_GATEWAY
 }
 
-private fun HttpExchange.answer(status: Int, type: String, text: String) = use {
+private fun HttpExchange.respond(status: Int, type: String, text: String) = use {
     responseHeaders["Content-Type"] = "$type; charset=utf-8"
     val body = text.toByteArray()
     sendResponseHeaders(status, body.size.toLong())

@@ -31,9 +31,9 @@ class ActivateTest {
     }
 
     @Test
-    fun `a page shows a code and sees that it is released`() {
-        val made = post("/codes?model=AppleTV&os=tvOS").body()
-        val (code, id) = Regex("""\{"code":"(.*)","id":"(.*)"}""").matchEntire(made)!!.destructured
+    fun `a page shows a code and its release`() {
+        val created = post("/codes?model=AppleTV&os=tvOS").body()
+        val (code, id) = Regex("""\{"code":"(.*)","id":"(.*)"}""").matchEntire(created)!!.destructured
         val events = browser.send(request("/states?code=$code&id=$id").build(), BodyHandlers.ofLines())
         assertEquals("text/event-stream", events.headers().firstValue("content-type").get())
         val seen = mutableListOf<String>()
@@ -45,10 +45,10 @@ class ActivateTest {
     }
 
     @Test
-    fun `a page is told what is wrong`() {
-        val answer = post("/codes?model=AppleTV")
-        assertEquals(400, answer.statusCode())
-        assertTrue("device_info.os_name" in answer.body(), answer.body())
+    fun `a page receives errors`() {
+        val response = post("/codes?model=AppleTV")
+        assertEquals(400, response.statusCode())
+        assertTrue("device_info.os_name" in response.body(), response.body())
         assertEquals(404, get("/states?code=NONE&id=${UUID.randomUUID()}").statusCode())
         assertTrue("EventSource" in get("/").body())
     }

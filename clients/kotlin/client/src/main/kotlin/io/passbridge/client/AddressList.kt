@@ -14,20 +14,20 @@ import java.net.URI
 import java.net.UnknownHostException
 import java.util.concurrent.Executor
 
-/** Several servers as one target, for where no name in the DNS stands for all of them. */
+/** Targets that list the addresses of several servers, for servers without a common DNS name. */
 public object AddressList {
     init {
-        // Not by META-INF/services, which grpc does not read on Android.
+        // Not by META-INF/services, which gRPC does not read on Android.
         NameResolverRegistry.getDefaultRegistry().register(AddressListProvider)
     }
 
     /**
-     * The target that stands for all [addresses], each a host and a port such as `10.0.0.1:50051` or `[::1]:50051`. Each
-     * server is expected to have a certificate for its own host.
+     * Returns a target for all [addresses], each a host and a port such as `10.0.0.1:50051` or `[::1]:50051`. Each server
+     * must have a certificate for its own host.
      */
     @JvmStatic
     public fun target(vararg addresses: String): String {
-        require(addresses.isNotEmpty()) { "a target needs an address" }
+        require(addresses.isNotEmpty()) { "a target requires at least one address" }
         addresses.forEach(HostAndPort::parse)
         return URI(AddressListProvider.defaultScheme, "", "/" + addresses.joinToString(","), null).toASCIIString()
     }
@@ -41,7 +41,7 @@ private class HostAndPort(val text: String, val host: String, val port: Int) {
             val (host, port) = text.substringBeforeLast(':', "") to text.substringAfterLast(':').toIntOrNull()
             val isBare = ':' in host && !(host.startsWith('[') && host.endsWith(']'))
             require(host.isNotEmpty() && !isBare && port != null && port in PORTS && '/' !in host && ',' !in host) {
-                "an address is a host and a port such as 10.0.0.1:50051 or [::1]:50051, not $text"
+                "an address must be a host and a port such as 10.0.0.1:50051 or [::1]:50051, not $text"
             }
             return HostAndPort(text, host.removeSurrounding("[", "]"), port)
         }
@@ -51,7 +51,7 @@ private class HostAndPort(val text: String, val host: String, val port: Int) {
 private object AddressListProvider : NameResolverProvider() {
     override fun isAvailable() = true
 
-    // What DNS has; the scheme is ours alone.
+    // The same as that of the DNS resolver. No other resolver has our scheme.
     @Suppress("MagicNumber")
     override fun priority() = 5
 
@@ -63,7 +63,7 @@ private object AddressListProvider : NameResolverProvider() {
     override fun newNameResolver(target: URI, args: NameResolver.Args): NameResolver? {
         if (target.scheme != defaultScheme) return null
         val addresses = target.path.removePrefix("/").split(',').map(HostAndPort::parse)
-        return AddressListResolver(addresses, requireNotNull(args.offloadExecutor) { "grpc always gives one" })
+        return AddressListResolver(addresses, requireNotNull(args.offloadExecutor) { "gRPC always sets an offload executor" })
     }
 }
 
@@ -98,11 +98,11 @@ private class AddressListResolver(
     @Throws(UnknownHostException::class)
     private fun group(address: HostAndPort): EquivalentAddressGroup {
         val all = InetAddress.getAllByName(address.host).map { InetSocketAddress(it, address.port) }
-        // The name that the certificate must have.
+        // The name for which the certificate must be valid.
         val authority = Attributes.newBuilder().set(EquivalentAddressGroup.ATTR_AUTHORITY_OVERRIDE, address.text).build()
         return EquivalentAddressGroup(all, authority)
     }
 
     private fun unknown(problem: Throwable?) =
-        Status.UNAVAILABLE.withDescription("no host of $serviceAuthority is known").withCause(problem)
+        Status.UNAVAILABLE.withDescription("no host of $serviceAuthority can be resolved").withCause(problem)
 }

@@ -3,13 +3,13 @@ package io.passbridge.client
 import io.passbridge.v1.BatchResetTempPassRequest
 
 /**
- * What became of one of many resets, and how far all of them are.
+ * The result of one reset of a batch, and the progress of the batch.
  *
- * @property item what was asked for.
- * @property error why it failed; null where it did not.
- * @property resetCount how many trials were reset; null where that is not known, or the item failed.
- * @property answered how many items have an answer, this one included.
- * @property failed how many of these have failed.
+ * @property item the request.
+ * @property error the error of the item; null if it succeeded.
+ * @property resetCount the number of trials that were reset; null if it is not known, or the item failed.
+ * @property answered the number of items that were answered so far, including this one.
+ * @property failed the number of failures among them.
  */
 public class BatchAnswer internal constructor(
     public val item: BatchResetTempPassRequest,

@@ -11,10 +11,10 @@ import kotlinx.coroutines.flow.map
 import kotlinx.coroutines.sync.Semaphore
 import java.util.concurrent.ConcurrentSkipListMap
 
-/** How many items the server has in work at a time. */
-private const val IN_WORK = 256
+/** The number of items that the server processes at a time. */
+private const val IN_FLIGHT = 256
 
-/** Resets [items] over one stream, which [open] opens. */
+/** Resets [items] over one stream, which [open] starts. */
 internal fun batchReset(
     items: Flow<BatchResetTempPassRequest>,
     failures: Failures,
@@ -31,9 +31,9 @@ internal fun batchReset(
 }
 
 private class Batch(private val failures: Failures) {
-    private val room = Semaphore(IN_WORK)
+    private val slots = Semaphore(IN_FLIGHT)
 
-    /** By the number that an item is sent with; the caller's own `item_id` need not be unique. */
+    /** By the number that is sent as `item_id`, because the caller's own need not be unique. */
     private val waiting = ConcurrentSkipListMap<Long, BatchResetTempPassRequest>()
     private var sent = 0L
     private var answered = 0L
@@ -42,9 +42,9 @@ private class Batch(private val failures: Failures) {
     /** In the order in which they were sent. */
     val unanswered get() = waiting.values.toList()
 
-    /** The item as it is sent, once there is room for it. */
+    /** Waits for a free slot, and returns the item in the form to send. */
     suspend fun sent(item: BatchResetTempPassRequest): BatchResetTempPassRequest {
-        room.acquire()
+        slots.acquire()
         val number = sent++
         waiting[number] = item
         return item.toBuilder().setItemId(number.toString()).build()
@@ -52,17 +52,17 @@ private class Batch(private val failures: Failures) {
 
     fun answer(response: BatchResetTempPassResponse): BatchAnswer {
         val item = checkNotNull(response.itemId.toLongOrNull()?.let(waiting::remove)) {
-            "the server answered an item ${response.itemId} that it was not asked for"
+            "the server answered the item ${response.itemId}, which is not in flight"
         }
-        room.release()
+        slots.release()
         val error = response.status.takeIf { it.code != Status.Code.OK.value() }?.let(failures::of)
         answered++
         if (error != null) failed++
         return BatchAnswer(item, error, response.resetCount.takeIf { response.hasResetCount() }, answered, failed)
     }
 
-    fun interrupted(problem: Throwable): Throwable = when (val why = failures.of(problem)) {
+    fun interrupted(problem: Throwable): Throwable = when (val error = failures.of(problem)) {
         null -> problem
-        else -> PassbridgeException.BatchInterrupted(unanswered, why.failure, why)
+        else -> PassbridgeException.BatchInterrupted(unanswered, error.failure, error)
     }
 }

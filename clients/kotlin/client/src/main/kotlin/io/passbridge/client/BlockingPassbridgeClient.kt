@@ -44,8 +44,8 @@ import kotlinx.coroutines.runBlocking
 import java.util.function.Consumer
 
 /**
- * The functions of [PassbridgeClient] for callers that cannot suspend: each holds its thread until it is done. Interrupting
- * the thread ends the call, with an [InterruptedException].
+ * The functions of [PassbridgeClient] for callers that cannot suspend. Each blocks its thread until the call has ended.
+ * Interrupting the thread cancels the call, with an [InterruptedException].
  */
 public class BlockingPassbridgeClient internal constructor(private val client: PassbridgeClient) {
     /** See [PassbridgeClient.createRegistrationCode]. */
@@ -61,12 +61,12 @@ public class BlockingPassbridgeClient internal constructor(private val client: P
         runBlocking { client.deleteRegistrationCode(request) }
 
     /**
-     * See [PassbridgeClient.watchRegistrationCode]: calls [onState] for each state, and returns when the code has ended.
+     * See [PassbridgeClient.watchRegistrationCode]. Calls [onState] with each state, and returns when the code has ended.
      */
     public fun watchRegistrationCode(request: WatchRegistrationCodeRequest, onState: Consumer<RegistrationCode>): Unit =
         runBlocking { client.watchRegistrationCode(request).collect(onState::accept) }
 
-    /** See [PassbridgeClient.watchRegistrationCode]: follows this [code], and no later one that has the same letters. */
+    /** See [PassbridgeClient.watchRegistrationCode]. Watches this record, and no later one with the same [code]. */
     public fun watchRegistrationCode(code: RegistrationCode, onState: Consumer<RegistrationCode>): Unit =
         runBlocking { client.watchRegistrationCode(code).collect(onState::accept) }
 
@@ -103,7 +103,7 @@ public class BlockingPassbridgeClient internal constructor(private val client: P
         runBlocking { client.resetFlexibleTempPass(request) }
 
     /**
-     * See [PassbridgeClient.batchResetTempPass]: calls [onAnswer] for each answer, and returns when all [items] are
+     * See [PassbridgeClient.batchResetTempPass]. Calls [onAnswer] with each result, and returns when all [items] are
      * answered.
      */
     public fun batchResetTempPass(items: Iterable<BatchResetTempPassRequest>, onAnswer: Consumer<BatchAnswer>): Unit =

@@ -13,7 +13,7 @@ import java.time.Duration
 import java.util.UUID
 import java.util.concurrent.TimeUnit
 
-/** Gives each call what it does not bring itself: a deadline, the token, and a create its `request_id`. */
+/** Sets what a call lacks: the deadline, the token, and the `request_id` of a create. */
 internal class CallDefaults(
     private val deadline: Duration,
     private val credentials: CallCredentials?,
@@ -22,9 +22,9 @@ internal class CallDefaults(
         method: MethodDescriptor<Q, R>,
         options: CallOptions,
         next: Channel,
-    ): ClientCall<Q, R> = WithRequestId(next.newCall(method, completed(method, options)))
+    ): ClientCall<Q, R> = WithRequestId(next.newCall(method, withDefaults(method, options)))
 
-    private fun completed(method: MethodDescriptor<*, *>, options: CallOptions): CallOptions {
+    private fun withDefaults(method: MethodDescriptor<*, *>, options: CallOptions): CallOptions {
         val authorized = if (options.credentials == null) options.withCallCredentials(credentials) else options
         val hasDeadline = options.deadline != null || Context.current().deadline != null
         return when {
@@ -39,7 +39,7 @@ private class WithRequestId<Q, R>(call: ClientCall<Q, R>) : SimpleForwardingClie
         if (message !is CreateRegistrationCodeRequest || message.requestId.isNotEmpty()) {
             return super.sendMessage(message)
         }
-        @Suppress("UNCHECKED_CAST") // It is what a call of this method takes.
+        @Suppress("UNCHECKED_CAST") // Q is the type of the message.
         super.sendMessage(message.toBuilder().setRequestId(UUID.randomUUID().toString()).build() as Q)
     }
 }

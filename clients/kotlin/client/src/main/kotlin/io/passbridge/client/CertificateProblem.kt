@@ -9,36 +9,36 @@ import java.security.cert.CertificateNotYetValidException
 import java.security.cert.PKIXReason
 import javax.net.ssl.SSLPeerUnverifiedException
 
-/** What is wrong with a certificate. */
-public enum class CertificateProblem(internal val words: String) {
+/** The problem of a certificate. */
+public enum class CertificateProblem(internal val description: String) {
     /** The server's certificate has expired, by this machine's clock. */
     EXPIRED("the server's certificate has expired"),
 
-    /** The server's certificate is not valid yet, by this machine's clock. */
-    NOT_YET_VALID("the server's certificate is not valid yet"),
+    /** The server's certificate is not yet valid, by this machine's clock. */
+    NOT_YET_VALID("the server's certificate is not yet valid"),
 
-    /** No authority that this client believes has issued the server's certificate. */
-    UNKNOWN_AUTHORITY("the server's certificate is from an authority that this client does not know"),
+    /** The server's certificate is not from a CA that this client trusts. */
+    UNKNOWN_AUTHORITY("the server's certificate is from an unknown CA"),
 
     /** The server's certificate is for another name. */
     WRONG_NAME("the server's certificate is for another name"),
 
-    /** The server does not take this client's certificate, or asks for one and was shown none. */
-    REFUSED_BY_SERVER("the server does not take the client's certificate, or was shown none"),
+    /** The server refuses this client's certificate, or requires one and the client sent none. */
+    REFUSED_BY_SERVER("the server refuses the client's certificate, or requires one"),
 
-    /** Anything else about the server's certificate. */
+    /** Any other problem of the server's certificate. */
     OTHER("the server's certificate is not valid"),
 }
 
-// Exceptions could be each other's causes.
-private const val DEEPEST = 20
+// A limit, because the causes of exceptions can form a cycle.
+private const val MAX_DEPTH = 20
 
-/** The causes of [problem], itself first. */
+/** [problem] and its causes, outermost first. */
 internal fun causes(problem: Throwable?): List<Throwable> = generateSequence(problem) {
     it.cause
-}.take(DEEPEST).toList()
+}.take(MAX_DEPTH).toList()
 
-/** What is wrong with a certificate where that is why a connection failed. The innermost cause says it best. */
+/** The certificate problem that made a connection fail, if any. The innermost cause is the most specific. */
 internal fun certificateProblem(problem: Throwable?): CertificateProblem? =
     causes(problem).asReversed().firstNotNullOfOrNull(::ofOne)
 
@@ -60,7 +60,7 @@ private fun ofPath(reason: CertPathValidatorException.Reason) = when (reason) {
     else -> CertificateProblem.OTHER
 }
 
-/** The platforms have no class of exception for these. */
+/** The platforms have no exception class for these problems. */
 private fun ofText(text: String) = when {
     WRONG_NAME.containsMatchIn(text) -> CertificateProblem.WRONG_NAME
     else -> CertificateProblem.OTHER
@@ -68,5 +68,5 @@ private fun ofText(text: String) = when {
 
 private val WRONG_NAME = Regex("subject alternative|no name matching", RegexOption.IGNORE_CASE)
 
-/** The alerts of TLS by which a server refuses a certificate, as the JDK and OpenSSL name them. */
+/** The TLS alerts with which a server refuses a certificate, by their names in the JDK and OpenSSL. */
 private val REFUSAL = Regex("alert.*(certificate|unknown_ca)", RegexOption.IGNORE_CASE)

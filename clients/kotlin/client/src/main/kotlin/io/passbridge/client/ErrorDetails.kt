@@ -13,33 +13,33 @@ import io.passbridge.v1.ProbableCauses
 import java.time.Duration
 
 /**
- * A field of the request that is not as it must be.
+ * An invalid field of the request.
  *
  * @property field its path, such as `device_info.model`.
- * @property description what is wrong with it and what would be right.
+ * @property description what is wrong with it and what is allowed.
  */
 public data class Violation(val field: String, val description: String) {
     override fun toString(): String = "$field: $description"
 }
 
 /**
- * What has most often led to such an error, for the person who reads the log.
+ * A probable cause of an error, for the person who reads the log.
  *
- * @property cause what may be the case.
- * @property remedy how to find out and how to mend it.
+ * @property cause the cause.
+ * @property remedy how to confirm the cause and how to fix it.
  */
 public data class ProbableCause(val cause: String, val remedy: String)
 
 /**
- * What the provider behind the server answered.
+ * The provider's response that caused an error.
  *
- * @property status its HTTP status.
- * @property code its own code of the error.
- * @property trace its own name of the call, for its support.
+ * @property status the HTTP status.
+ * @property code the provider's own error code.
+ * @property trace the provider's trace id of the call, for its support.
  */
 public data class UpstreamAnswer(val status: String?, val code: String?, val trace: String?)
 
-/** What an error says beside its code and its message. */
+/** The details of an error status. */
 internal class ErrorDetails(packed: List<Any>) {
     private var unreadable = false
     private val info: ErrorInfo? = packed.read(ErrorInfo::class.java)

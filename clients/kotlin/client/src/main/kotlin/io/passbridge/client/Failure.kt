@@ -8,21 +8,21 @@ import io.grpc.StatusRuntimeException
 import io.grpc.protobuf.StatusProto
 import com.google.rpc.Status as RpcStatus
 
-/** A status, with what it says beside its code. */
+/** A status and its details. */
 internal class Failure(val status: Status, val details: ErrorDetails, val cause: Throwable?) {
     fun causedBy(cause: Throwable?) = Failure(status, details, cause ?: this.cause)
 
-    /** The server's words, or those of whatever failed on this side. */
+    /** The code, the reason, and the message of the server or of the local failure. */
     fun text(): String {
         val root = causes(status.cause).lastOrNull()?.let { it.message ?: it.javaClass.simpleName }
-        val said = listOfNotNull(status.description, root).distinct().joinToString(": ")
-        return "${status.code}${details.reason?.let { " ($it)" }.orEmpty()}${if (said.isEmpty()) "" else ": $said"}"
+        val message = listOfNotNull(status.description, root).distinct().joinToString(": ")
+        return "${status.code}${details.reason?.let { " ($it)" }.orEmpty()}${if (message.isEmpty()) "" else ": $message"}"
     }
 }
 
-/** Says of each status what kind of failure it is, for a client of this [target]. */
+/** Converts statuses to exceptions, for a client of this [target]. */
 internal class Failures(private val target: String, private val sendsToken: Boolean) {
-    /** Null where [problem] is no failure of a call. */
+    /** Null if [problem] is not the failure of a call. */
     fun of(problem: Throwable): PassbridgeException? = when (problem) {
         is PassbridgeException -> problem
         is StatusException -> of(problem.status, problem.trailers, problem)
@@ -30,7 +30,7 @@ internal class Failures(private val target: String, private val sendsToken: Bool
         else -> null
     }
 
-    /** What became of one item of a batch. */
+    /** The error of one item of a batch. */
     fun of(status: RpcStatus): PassbridgeException = StatusProto.toStatusException(status).let {
         of(it.status, it.trailers, it)
     }
@@ -60,7 +60,7 @@ internal class Failures(private val target: String, private val sendsToken: Bool
     private fun unimplemented(failure: Failure) = when {
         failure.details.metadata["unknown"] == "method" -> PassbridgeException.ServerTooOld(target, failure)
         failure.details.reason != null -> PassbridgeException.UnsupportedByBackend(failure)
-        // grpc's words for an answer that is not gRPC: a web server that does not have the path.
+        // gRPC's text for a response that is not gRPC: a web server without this path.
         failure.status.description.orEmpty().startsWith("HTTP status code") ->
             PassbridgeException.Unreachable(target, failure)
         else -> PassbridgeException.ServerTooOld(target, failure)
@@ -75,7 +75,7 @@ internal class Failures(private val target: String, private val sendsToken: Bool
         }
     }
 
-    /** A failure of the connection on this side is INTERNAL where what comes over it is not HTTP/2. */
+    /** If the server does not use HTTP/2, the local failure of the connection has the code INTERNAL. */
     private fun other(failure: Failure) = when (failure.status.cause) {
         null, is InvalidProtocolBufferException -> PassbridgeException.Other(failure)
         else -> PassbridgeException.Unreachable(target, failure)

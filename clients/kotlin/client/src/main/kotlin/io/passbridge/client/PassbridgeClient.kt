@@ -57,15 +57,14 @@ import java.time.Duration
 import java.util.concurrent.TimeUnit
 
 /**
- * Calls passbridge. Every function fails with a [PassbridgeException], and with nothing else unless it is cancelled.
+ * A client of passbridge. Every function fails only with a [PassbridgeException], unless it is cancelled.
  *
- * One client is enough for a program: it keeps its connections open and may be used from everywhere at once. Java callers
- * use [blocking].
+ * Create one client per program: it keeps its connections open and is safe for concurrent use. Java callers use [blocking].
  */
 public class PassbridgeClient private constructor(private val shared: Shared, deadline: Duration) : AutoCloseable {
     /**
-     * The channel that all calls go through, for stubs of another kind: what they send has the deadline, the token and the
-     * repeats of this client too. [asError] reads what they fail with.
+     * The channel of this client, for other kinds of stubs. Their calls have the deadline, the token and the retries of this
+     * client too. [asError] converts their errors.
      */
     public val channel: Channel = ClientInterceptors.intercept(shared.channel, shared.defaults(deadline))
 
@@ -74,44 +73,44 @@ public class PassbridgeClient private constructor(private val shared: Shared, de
     private val trials = TempPassServiceCoroutineStub(channel)
     private val entitlements = EntitlementServiceCoroutineStub(channel)
 
-    /** Makes a code for a device. It can be sent again safely, since the client fills an empty `request_id`. */
+    /** Creates a code for a device. It is safe to retry, because the client sets a `request_id` if there is none. */
     public suspend fun createRegistrationCode(request: CreateRegistrationCodeRequest): CreateRegistrationCodeResponse =
         call { codes.createRegistrationCode(request) }
 
-    /** Reads a code that is pending. */
+    /** Returns a pending code. */
     public suspend fun getRegistrationCode(request: GetRegistrationCodeRequest): GetRegistrationCodeResponse =
         call { codes.getRegistrationCode(request) }
 
-    /** Releases a code before its time. It is not sent again by itself, since its second answer would be NOT_FOUND. */
+    /** Releases a code before its expiry. It is not retried, because the repeat would be NOT_FOUND. */
     public suspend fun deleteRegistrationCode(request: DeleteRegistrationCodeRequest): DeleteRegistrationCodeResponse =
         call { codes.deleteRegistrationCode(request) }
 
     /**
-     * Follows a code until it ends: its state at once, then each change, then the flow ends after `STATE_RELEASED` or
-     * `STATE_EXPIRED`.
+     * Watches a code until it ends. The flow emits the current state at once, then each change. It ends after
+     * `STATE_RELEASED` or `STATE_EXPIRED`.
      *
-     * When the connection is lost the watch goes on over another, with growing pauses, for as long as it is collected. It
-     * then brings the `id` of the code, so that a release in between is seen. The same state is not told twice.
+     * If the connection is lost, the watch is resumed on another one, with backoff, for as long as it is collected. It sends
+     * the `id` of the code, so that it detects a release in between. A state is not repeated.
      */
     public fun watchRegistrationCode(request: WatchRegistrationCodeRequest): Flow<RegistrationCode> =
         watch(request, shared.failures, shared.channel::isShutdown, codes::watchRegistrationCode)
 
-    /** Follows this [code], and no later one that has the same letters. */
+    /** Watches this record, and no later one with the same [code]. */
     public fun watchRegistrationCode(code: RegistrationCode): Flow<RegistrationCode> = watchRegistrationCode(
         WatchRegistrationCodeRequest.newBuilder()
             .setRequestorId(code.requestorId).setEnvironment(code.environment).setCode(code.code).setId(code.id)
             .build(),
     )
 
-    /** Shows what a code would keep of this device. */
+    /** Normalizes device information, as it is stored with a code. */
     public suspend fun normalizeDeviceInfo(request: NormalizeDeviceInfoRequest): NormalizeDeviceInfoResponse =
         call { devices.normalizeDeviceInfo(request) }
 
-    /** Writes device information as devices send it over REST. */
+    /** Encodes device information in the form that devices send over REST. */
     public suspend fun encodeDeviceInfo(request: EncodeDeviceInfoRequest): EncodeDeviceInfoResponse =
         call { devices.encodeDeviceInfo(request) }
 
-    /** Reads device information as devices send it over REST. */
+    /** Decodes device information in the form that devices send over REST. */
     public suspend fun decodeDeviceInfo(request: DecodeDeviceInfoRequest): DecodeDeviceInfoResponse =
         call { devices.decodeDeviceInfo(request) }
 
@@ -119,11 +118,11 @@ public class PassbridgeClient private constructor(private val shared: Shared, de
     public suspend fun hashIdentifier(request: HashIdentifierRequest): HashIdentifierResponse =
         call { devices.hashIdentifier(request) }
 
-    /** Asks whether a resource may be watched by a trial, and starts the trial where there is none. */
+    /** Decides whether a resource may be watched with a trial, and starts the trial if there is none. */
     public suspend fun authorizeTempPass(request: AuthorizeTempPassRequest): AuthorizeTempPassResponse =
         call { trials.authorizeTempPass(request) }
 
-    /** Shows a trial, and starts none. */
+    /** Returns a trial, without starting it. */
     public suspend fun getTempPass(request: GetTempPassRequest): GetTempPassResponse =
         call { trials.getTempPass(request) }
 
@@ -136,36 +135,36 @@ public class PassbridgeClient private constructor(private val shared: Shared, de
         call { trials.resetFlexibleTempPass(request) }
 
     /**
-     * Resets many trials over one stream, and tells of each answer as it comes, in any order. At most 256 items are in
-     * work at a time, and no more are taken from [items] until one of them is answered and the answers are collected.
+     * Resets many trials over one stream, and emits each result as it arrives, in any order. At most 256 items are in
+     * flight; the next item is collected from [items] when one of them is answered and the results are collected.
      *
-     * An item that fails ends nothing: its answer has the error. Where the stream breaks the flow fails with
-     * [PassbridgeException.BatchInterrupted], which has the items without an answer.
+     * An item that fails does not end the batch: its result has the error. If the stream is interrupted, the flow fails with
+     * [PassbridgeException.BatchInterrupted], which has the unanswered items.
      */
     public fun batchResetTempPass(items: Flow<BatchResetTempPassRequest>): Flow<BatchAnswer> =
         batchReset(items, shared.failures, trials::batchResetTempPass)
 
-    /** Lists the operators that viewers of a requestor can log in with, and its TempPasses. */
+    /** Lists the pay-TV operators (MVPDs) with which viewers of a requestor can log in, and its TempPasses. */
     public suspend fun listMvpds(request: ListMvpdsRequest): ListMvpdsResponse =
         call { entitlements.listMvpds(request) }
 
-    /** Begins a viewer's login with a code: says where to send the browser. */
+    /** Starts a viewer's login with a code, and returns the URL to open in the browser. */
     public suspend fun startLogin(request: StartLoginRequest): StartLoginResponse =
         call { entitlements.startLogin(request) }
 
-    /** Shows the login of a device. */
+    /** Returns the login of a device. */
     public suspend fun getProfile(request: GetProfileRequest): GetProfileResponse =
         call { entitlements.getProfile(request) }
 
-    /** Asks whether a resource may be watched by the login of a device, and for the proof that a player shows. */
+    /** Decides whether a resource may be watched with the login of a device, and returns the proof for the player. */
     public suspend fun authorize(request: AuthorizeRequest): AuthorizeResponse =
         call { entitlements.authorize(request) }
 
-    /** Asks which of several resources could be watched. */
+    /** Returns which of several resources may be watched. */
     public suspend fun preauthorize(request: PreauthorizeRequest): PreauthorizeResponse =
         call { entitlements.preauthorize(request) }
 
-    /** Shows what the operator tells of the viewer. */
+    /** Returns the MVPD's metadata about the viewer. */
     public suspend fun getUserMetadata(request: GetUserMetadataRequest): GetUserMetadataResponse =
         call { entitlements.getUserMetadata(request) }
 
@@ -173,16 +172,16 @@ public class PassbridgeClient private constructor(private val shared: Shared, de
     public suspend fun logout(request: LogoutRequest): LogoutResponse =
         call { entitlements.logout(request) }
 
-    /** The same client with this default [deadline]; it shares the connections, and closing one closes both. */
+    /** Returns a client with this default [deadline]. It shares the connections; closing one client closes both. */
     public fun withDeadline(deadline: Duration): PassbridgeClient = PassbridgeClient(shared, deadline)
 
-    /** The same client for callers that cannot suspend, such as those in Java. */
+    /** Returns this client for callers that cannot suspend, such as those in Java. */
     public fun blocking(): BlockingPassbridgeClient = BlockingPassbridgeClient(this)
 
-    /** What a stub on [channel] failed with, as an error of this client; null where [problem] is no failure of a call. */
+    /** Converts the error of a stub on [channel]. Returns null if [problem] is not the failure of a call. */
     public fun asError(problem: Throwable): PassbridgeException? = shared.failures.of(problem)
 
-    /** Ends the connections, and with them the calls that are under way. */
+    /** Closes the connections and cancels running calls. */
     override fun close() {
         shared.close()
     }
@@ -193,15 +192,15 @@ public class PassbridgeClient private constructor(private val shared: Shared, de
         throw asError(problem) ?: problem
     }
 
-    /** Makes clients. */
+    /** Creates clients. */
     public companion object {
         /**
-         * A client over the channel of [builder], whose transport, target and TLS are the caller's choice:
+         * Creates a client over the channel of [builder], which determines the transport, the target and TLS:
          *
          *     PassbridgeClient.connect(NettyChannelBuilder.forTarget("dns:///passbridge.example.com:443", Tls.of()))
          *
-         * It sets the service config, keepalive, the idle timeout and repeats of the builder, and leaves everything else
-         * as it is. Nothing is sent yet: a server that cannot be reached fails the first call.
+         * It sets the service config, keepalive, idle timeout and retries of the builder, and changes nothing else. It does
+         * not connect: if the server is unreachable, the first call fails.
          */
         @JvmStatic
         @JvmOverloads
@@ -212,13 +211,13 @@ public class PassbridgeClient private constructor(private val shared: Shared, de
 
         private fun open(builder: ManagedChannelBuilder<*>, options: PassbridgeOptions): ManagedChannel = builder
             .defaultServiceConfig(serviceConfig(options))
-            // What a TXT record says would take the place of the service config.
+            // A service config in a DNS TXT record would replace ours.
             .disableServiceConfigLookUp()
             .enableRetry()
             .maxRetryAttempts(options.retries.attempts.coerceAtLeast(2))
             .keepAliveTime(options.keepAlive.toNanos(), TimeUnit.NANOSECONDS)
             .keepAliveTimeout(KEEP_ALIVE_TIMEOUT_SECONDS, TimeUnit.SECONDS)
-            // The server closes connections without a call after 5 minutes; this comes before it.
+            // Shorter than the 5 minutes after which the server closes connections without calls.
             .idleTimeout(IDLE_TIMEOUT_MINUTES, TimeUnit.MINUTES)
             .build()
 
@@ -227,7 +226,7 @@ public class PassbridgeClient private constructor(private val shared: Shared, de
     }
 }
 
-/** What clients with several deadlines have in common. */
+/** The state that clients with different deadlines share. */
 private class Shared(val channel: ManagedChannel, options: PassbridgeOptions) {
     private val credentials = options.token?.let { TokenCredentials(it, options.sendsTokenOverPlaintext) }
     private val background = CoroutineScope(SupervisorJob() + Dispatchers.Default)

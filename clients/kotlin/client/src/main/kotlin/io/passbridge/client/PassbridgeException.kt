@@ -5,62 +5,62 @@ import io.passbridge.v1.BatchResetTempPassRequest
 import java.time.Duration
 
 /**
- * Why a call failed: the class says what kind of failure it was, the properties say what the server told.
+ * The error of a call. The class is the kind of failure; the properties have the details that the server sent.
  *
- * Reasons are those of the enum [io.passbridge.v1.ErrorReason], without its prefix. A later server may give others, so act
- * on the class where a reason is unknown.
+ * Reasons are those of the enum [io.passbridge.v1.ErrorReason], without its prefix. A newer server may send others: act on
+ * the class if a reason is unknown.
  */
 public sealed class PassbridgeException private constructor(message: String, internal val failure: Failure) :
     RuntimeException(message, failure.cause) {
-    /** The code of gRPC. */
+    /** The gRPC code. */
     public val code: Status.Code get() = failure.status.code
 
-    /** Why, for programs: `INVALID_FIELD`, for one. Null where no passbridge answered. */
+    /** The reason, for programs, such as `INVALID_FIELD`. Null if the error is not from a passbridge server. */
     public val reason: String? get() = failure.details.reason
 
-    /** What belongs to the reason, such as `permission` to `PERMISSION_MISSING`. */
+    /** Values that belong to the reason, such as `permission` for `PERMISSION_MISSING`. */
     public val metadata: Map<String, String> get() = failure.details.metadata
 
-    /** Every field that is not as it must be, but for those that did not fit. */
+    /** The invalid fields, except those that the server omitted for lack of space. */
     public val violations: List<Violation> get() = failure.details.violations
 
-    /** How many more violations there are than [violations] has, where the server says so. */
+    /** The number of violations that the server omitted from [violations]. */
     public val violationsLeftOut: Int get() = failure.details.violationsLeftOut
 
-    /** After what time the same call may succeed, where the server knows. */
+    /** The delay after which to retry; null if the server sent none. */
     public val retryDelay: Duration? get() = failure.details.retryDelay
 
-    /** What has most often led to such an error, likeliest first. */
+    /** The probable causes, most likely first. */
     public val probableCauses: List<ProbableCause> get() = failure.details.probableCauses
 
-    /** What the provider answered, where the server asked it. */
+    /** The provider's response, if it caused the error. */
     public val upstream: UpstreamAnswer? get() = failure.details.upstream
 
-    /** Whether something of the above was cut because it did not fit. */
+    /** Whether some of these details were cut because they did not fit. */
     public val detailsCut: Boolean get() = failure.details.wereCut
 
-    /** The request is not as it must be; a repeat fails again. [violations] name the fields. */
+    /** The request is invalid; a retry fails again. [violations] has the fields. */
     public class InvalidRequest internal constructor(failure: Failure) : PassbridgeException(failure.text(), failure)
 
-    /** There is no such code or TempPass. */
+    /** The code, TempPass or login does not exist. */
     public class NotFound internal constructor(failure: Failure) : PassbridgeException(failure.text(), failure)
 
-    /** The caller is known and may not do this: [metadata] has the `permission`. */
+    /** The caller is authenticated but lacks the permission: see `permission` in [metadata]. */
     public class PermissionDenied internal constructor(failure: Failure) : PassbridgeException(failure.text(), failure)
 
-    /** The server asks who calls, and the call had no token, nor its connection a certificate that the server knows. */
+    /** The server requires a caller, but the call had no token and the connection no accepted client certificate. */
     public class CredentialsMissing internal constructor(failure: Failure) :
         PassbridgeException("no token was sent: ${failure.text()}", failure)
 
-    /** A token was sent, and the server does not take it: it has expired, or is of nobody that the server knows. */
+    /** The server does not accept the token: it has expired, or belongs to no configured caller. */
     public class TokenRefused internal constructor(failure: Failure) :
-        PassbridgeException("the token was refused: ${failure.text()}", failure)
+        PassbridgeException("the server does not accept the token: ${failure.text()}", failure)
 
-    /** No token was sent, because the [TokenSource] gave none or the connection has no TLS. */
+    /** No token was sent, because the [TokenSource] has none or the connection does not use TLS. */
     public class TokenUnusable internal constructor(failure: Failure) : PassbridgeException(failure.text(), failure)
 
     /**
-     * No passbridge was reached at [target], or the connection to it was lost.
+     * No passbridge server is reachable at [target], or the connection to it was lost.
      *
      * @property target the target of the client.
      */
@@ -68,53 +68,53 @@ public sealed class PassbridgeException private constructor(message: String, int
         PassbridgeException("$target cannot be reached: ${failure.text()}", failure)
 
     /**
-     * There is no connection to [target] because of a certificate.
+     * The connection to [target] failed because of a certificate.
      *
      * @property target the target of the client.
-     * @property problem what is wrong with it.
+     * @property problem the problem of the certificate.
      */
     public class CertificateRefused internal constructor(
         public val target: String,
         public val problem: CertificateProblem,
         failure: Failure,
-    ) : PassbridgeException("$target cannot be reached, ${problem.words}: ${failure.text()}", failure)
+    ) : PassbridgeException("$target cannot be reached: ${problem.description}: ${failure.text()}", failure)
 
     /**
-     * The server does not know the method: it is older than this client.
+     * The server does not have the method: it is older than this client.
      *
      * @property target the target of the client.
      */
     public class ServerTooOld internal constructor(public val target: String, failure: Failure) :
         PassbridgeException("the server at $target is older than this client: ${failure.text()}", failure)
 
-    /** The server knows the method, and the backend of this requestor and environment cannot do what was asked. */
+    /** The server has the method, but the backend of this requestor and environment does not support the operation. */
     public class UnsupportedByBackend internal constructor(failure: Failure) :
         PassbridgeException(failure.text(), failure)
 
-    /** Something else has to be done first; the [reason] says what. */
+    /** A precondition of the call is not met; see [reason]. */
     public class PreconditionFailed internal constructor(failure: Failure) : PassbridgeException(failure.text(), failure)
 
-    /** As much is used as may be, or was in a short time: try again after [retryDelay]. */
+    /** A quota or a rate limit is exceeded. Retry after [retryDelay]. */
     public class LimitReached internal constructor(failure: Failure) : PassbridgeException(failure.text(), failure)
 
-    /** The server answered that it, its store or the provider is not available at the moment. */
+    /** The server responded that it, its store or the provider is unavailable. */
     public class Unavailable internal constructor(failure: Failure) : PassbridgeException(failure.text(), failure)
 
-    /** The time for the call was over before its answer came. A write may have happened all the same. */
+    /** The deadline passed before the response. A write may have been applied. */
     public class DeadlineExceeded internal constructor(failure: Failure) : PassbridgeException(failure.text(), failure)
 
     /**
-     * A batch of resets broke off; its cause says why. The [unanswered] items may have been done or not: send them again.
-     * Items that the batch has not taken yet are not among them.
+     * A batch of resets was interrupted; see its cause. The [unanswered] items may or may not have been reset; it is safe to
+     * send them again. Items that the batch had not yet read are not among them.
      *
-     * @property unanswered the items that were sent and whose answer did not come.
+     * @property unanswered the items that were sent but not answered.
      */
     public class BatchInterrupted internal constructor(
         public val unanswered: List<BatchResetTempPassRequest>,
         failure: Failure,
         why: PassbridgeException?,
-    ) : PassbridgeException("${unanswered.size} resets were not answered: ${failure.text()}", failure.causedBy(why))
+    ) : PassbridgeException("batch interrupted, ${unanswered.size} items unanswered: ${failure.text()}", failure.causedBy(why))
 
-    /** Anything else: a defect of the server or of something on the way. */
+    /** Any other error: a defect of the server or of an intermediary. */
     public class Other internal constructor(failure: Failure) : PassbridgeException(failure.text(), failure)
 }

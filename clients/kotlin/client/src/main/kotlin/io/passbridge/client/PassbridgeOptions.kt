@@ -3,9 +3,9 @@ package io.passbridge.client
 import java.time.Duration
 
 /**
- * How a [PassbridgeClient] calls. What is not set here keeps the default that its function names.
+ * The options of a [PassbridgeClient]. Each function states its default.
  *
- * A client reads the options once, when it connects.
+ * A client reads the options once, when it is created.
  */
 public class PassbridgeOptions {
     internal var deadline: Duration = DEADLINE
@@ -22,18 +22,19 @@ public class PassbridgeOptions {
         private set
 
     /**
-     * How long a call may take that has no deadline of its own, repeats included; 10 s by default. Watches and batches
-     * have none.
+     * The timeout of calls that have no deadline of their own, retries included. The default is 10 s. It does not apply to
+     * watches and batches.
      */
     public fun deadline(deadline: Duration): PassbridgeOptions = apply {
         this.deadline = deadline.also { positive("deadline", it) }
     }
 
     /**
-     * How often a call is sent at most where the server is unavailable and a repeat is safe, and what pauses lie between;
-     * by default 7 times with pauses that double from 0.1 s to 2 s, about 5 s in all. With 1 nothing is repeated.
+     * The maximum number of attempts of a call if the server is unavailable and a repeat is safe, and the backoff between
+     * them. The default is 7 attempts with a backoff that doubles from 0.1 s to 2 s, about 5 s in total. With 1 attempt there
+     * are no retries.
      *
-     * A watch that has begun is resumed whatever this says.
+     * A watch that has started is always resumed.
      */
     @JvmOverloads
     public fun retries(
@@ -47,25 +48,26 @@ public class PassbridgeOptions {
         retries = Retries(attempts, firstPause, longestPause)
     }
 
-    /** What every call sends as its bearer token; by default none. */
+    /** The source of the bearer token, which is sent with every call. There is none by default. */
     public fun token(source: TokenSource): PassbridgeOptions = apply { token = source }
 
     /**
-     * Sends the token over a connection without TLS too, which everybody on the way can read. For a server on the same
-     * machine, or behind a proxy there; by default such a call ends with [PassbridgeException.TokenUnusable].
+     * Sends the token over connections without TLS too, where it can be read by anyone who can read the traffic. Use it for a
+     * server or a proxy on the same machine. By default such a call fails with [PassbridgeException.TokenUnusable].
      */
     public fun tokenOverPlaintext(): PassbridgeOptions = apply { sendsTokenOverPlaintext = true }
 
     /**
-     * How long a connection with open calls may be silent before the server is asked for a sign of life, at least 10 s;
-     * 30 s by default. One that gives none within 10 s is closed, and watches over it go on over another.
+     * The time without data on a connection with open calls after which the client sends an HTTP/2 keepalive ping: at least
+     * 10 s; the default is 30 s. Without a response within 10 s the connection is closed, and its watches are resumed on
+     * another one.
      */
     public fun keepAlive(interval: Duration): PassbridgeOptions = apply {
         require(interval >= SHORTEST_KEEP_ALIVE) { "keepAlive must be 10 s or more, not $interval" }
         keepAlive = interval
     }
 
-    /** Sends calls to every address, also to those whose server says by `grpc.health.v1` that it does not serve. */
+    /** Sends calls to every address, even if its server does not report SERVING (`grpc.health.v1`). */
     public fun withoutHealthChecks(): PassbridgeOptions = apply { checksHealth = false }
 
     private fun positive(name: String, duration: Duration) =
@@ -75,7 +77,7 @@ public class PassbridgeOptions {
         val DEADLINE: Duration = Duration.ofSeconds(10)
         val KEEP_ALIVE: Duration = Duration.ofSeconds(30)
 
-        /** grpc raises less to it without a word. */
+        /** gRPC silently raises shorter intervals to this one. */
         val SHORTEST_KEEP_ALIVE: Duration = Duration.ofSeconds(10)
     }
 }

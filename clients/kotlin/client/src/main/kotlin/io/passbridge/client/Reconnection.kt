@@ -11,12 +11,12 @@ import kotlin.random.Random
 import kotlin.time.Duration
 import kotlin.time.Duration.Companion.seconds
 
-/** The longest time without a try to connect; between it and half of it, so that not all clients come back at once. */
+/** The maximum time between two attempts. The minimum is half of it; jitter spreads the attempts of many clients. */
 private val LONGEST_PAUSE = 3.seconds
 
 /**
- * Tries every few seconds to connect again while there is no connection. grpc by itself waits up to two minutes, in which
- * calls fail though the server is back, and its builders cannot be told otherwise.
+ * Tries to reconnect every few seconds while there is no connection. gRPC's own backoff grows to two minutes, in which calls
+ * fail although the server is available again. Its builders have no setting for that.
  */
 internal fun CoroutineScope.reconnect(channel: ManagedChannel) = launch {
     while (true) {

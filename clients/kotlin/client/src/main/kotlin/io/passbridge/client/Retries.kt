@@ -7,7 +7,7 @@ import io.passbridge.v1.TempPassServiceGrpc
 import java.time.Duration
 import java.util.Locale
 
-/** How often a call is sent at most, and what pauses lie between. */
+/** The maximum number of attempts of a call, and the backoff between them. */
 internal class Retries(
     val attempts: Int = ATTEMPTS,
     val firstPause: Duration = FIRST_PAUSE,
@@ -21,11 +21,11 @@ internal class Retries(
 }
 
 /**
- * The methods that may be sent twice: they change nothing, or a second time changes nothing more. A create is one because
- * [CallDefaults] gives it a `request_id`; a watch is sent again only until its first answer, and then resumed otherwise.
+ * The idempotent methods, which gRPC retries. A create is idempotent because [CallDefaults] sets a `request_id`. A reset is
+ * idempotent, although its repeat may count 0. A watch is retried until its first response; afterwards it is resumed.
  *
- * A reset is one although its second answer may count nothing. A delete is none, since its second answer is NOT_FOUND, nor
- * are authorizations, of which one may start a trial that was reset in between.
+ * Delete is not listed, because its repeat is NOT_FOUND. Authorizations are not listed, because a repeat may start another
+ * trial after a reset.
  */
 private val REPEATABLE = listOf(
     RegistrationCodeServiceGrpc.getCreateRegistrationCodeMethod(),
@@ -52,18 +52,18 @@ private const val TOKEN_RATIO = 0.1
 
 /**
  * The [service config](https://github.com/grpc/grpc/blob/master/doc/service_config.md) of the channel: round robin over
- * the addresses whose server serves, and the repeats.
+ * the addresses whose server reports SERVING, and the retries.
  */
 internal fun serviceConfig(options: PassbridgeOptions): Map<String, Any> = buildMap {
     put("loadBalancingConfig", listOf(mapOf("round_robin" to emptyMap<String, Any>())))
     if (options.checksHealth) put("healthCheckConfig", mapOf("serviceName" to ""))
-    if (options.retries.attempts > 1) put("methodConfig", listOf(repeats(options.retries)))
-    // While more than every tenth attempt fails there comes a time when nothing is repeated any more, or a server that
-    // is overloaded would get a multiple of its calls.
+    if (options.retries.attempts > 1) put("methodConfig", listOf(retryPolicy(options.retries)))
+    // If more than one in ten attempts fail, retries stop after a while. Otherwise an overloaded server would get a multiple
+    // of its load.
     put("retryThrottling", mapOf("maxTokens" to MAX_TOKENS, "tokenRatio" to TOKEN_RATIO))
 }
 
-private fun repeats(retries: Retries) = mapOf(
+private fun retryPolicy(retries: Retries) = mapOf(
     "name" to REPEATABLE.map { mapOf("service" to it.serviceName, "method" to it.bareMethodName) },
     "retryPolicy" to mapOf(
         "maxAttempts" to retries.attempts.toDouble(),
@@ -74,5 +74,5 @@ private fun repeats(retries: Retries) = mapOf(
     ),
 )
 
-// Of any locale but this one the digits may be others.
+// Other locales may use other digits.
 private fun seconds(pause: Duration) = "%d.%09ds".format(Locale.ROOT, pause.seconds, pause.nano)

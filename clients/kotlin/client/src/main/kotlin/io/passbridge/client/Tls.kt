@@ -5,12 +5,12 @@ import io.grpc.TlsChannelCredentials
 import java.io.File
 import java.io.IOException
 
-/** TLS in the form that every transport's `forTarget(target, credentials)` takes. */
+/** TLS credentials, which every transport accepts in `forTarget(target, credentials)`. */
 public object Tls {
     /**
-     * Believes the authorities in the PEM file [authorities], or those of this machine, and shows nothing.
+     * Trusts the CAs in the PEM file [authorities], or if it is null those of this machine. Sends no client certificate.
      *
-     * @throws IOException where the file cannot be read.
+     * @throws IOException if the file cannot be read.
      */
     @JvmStatic
     @JvmOverloads
@@ -18,14 +18,13 @@ public object Tls {
     public fun of(authorities: File? = null): ChannelCredentials = builder(authorities).build()
 
     /**
-     * Mutual TLS: believes the authorities in the PEM file [authorities], or where it is null those of this machine, and
-     * shows [certificate] (PEM, followed by those of intermediate authorities), whose [key] is in PKCS#8 without a
-     * password.
+     * Mutual TLS: trusts the CAs in the PEM file [authorities], or if it is null those of this machine, and sends
+     * [certificate] (PEM, followed by its intermediate CAs). Its [key] is in PKCS#8 without a password.
      *
-     * The files are read now. A certificate that is renewed while the program runs needs a key manager that reads it
-     * again, such as `AdvancedTlsX509KeyManager` of grpc-util, with grpc's own `TlsChannelCredentials`.
+     * The files are read once. If the certificate is renewed while the program runs, use gRPC's `TlsChannelCredentials` with
+     * a key manager that reads it again, such as `AdvancedTlsX509KeyManager` of grpc-util.
      *
-     * @throws IOException where a file cannot be read.
+     * @throws IOException if a file cannot be read.
      */
     @JvmStatic
     @Throws(IOException::class)

@@ -8,19 +8,19 @@ import java.io.File
 import java.io.IOException
 import java.util.concurrent.Executor
 
-/** Where the token of a call comes from. It is asked for each call, on a thread that may wait. */
+/** A source of tokens. It is called for each call, on a thread that may block. */
 public fun interface TokenSource {
     /**
      * The token to send, without `Bearer`.
      *
-     * @throws IOException where there is none to be had: the call ends with [PassbridgeException.TokenUnusable].
+     * @throws IOException if no token is available. The call then fails with [PassbridgeException.TokenUnusable].
      */
     @Throws(IOException::class)
     public fun token(): String
 
     /** The usual sources. */
     public companion object {
-        /** Always this [token], as `passbridge caller new` prints it. */
+        /** A fixed [token], such as one printed by `passbridge caller new`. */
         @JvmStatic
         public fun fixed(token: String): TokenSource {
             checked(token) { "the token" }
@@ -28,31 +28,31 @@ public fun interface TokenSource {
         }
 
         /**
-         * What [file] holds at the moment of the call, less white space around it: the projected token of a Kubernetes
-         * service account, say, which is replaced from time to time.
+         * The content of [file], without surrounding white space. It is read for each call, for tokens that are replaced,
+         * such as the projected token of a Kubernetes service account.
          */
         @JvmStatic
         public fun file(file: File): TokenSource = TokenSource { checked(file.readText().trim()) { "the token in $file" } }
 
-        /** The message says what is wrong and never what the token is. */
+        /** The message never contains the token. */
         private fun checked(token: String, name: () -> String): String {
             require(token.isNotEmpty()) { "${name()} is empty" }
-            require(token.all { it in '!'..'~' }) { "${name()} holds a character that no token has" }
+            require(token.all { it in '!'..'~' }) { "${name()} contains a space or a character that is not printable ASCII" }
             return token
         }
     }
 }
 
-/** Sends the token of [source] with each call, if need be without TLS. */
+/** Sends the token of [source] with each call; without TLS only if [overPlaintext] is set. */
 internal class TokenCredentials(private val source: TokenSource, private val overPlaintext: Boolean) : CallCredentials() {
     override fun applyRequestMetadata(info: RequestInfo, executor: Executor, applier: MetadataApplier) {
         if (info.securityLevel != SecurityLevel.PRIVACY_AND_INTEGRITY && !overPlaintext) {
-            return applier.fail(unusable("is not sent over a connection without TLS", null))
+            return applier.fail(unusable("is not sent without TLS; use TLS, or set tokenOverPlaintext", null))
         }
         executor.execute { apply(applier) }
     }
 
-    // Whatever the source throws must end the call, or else it would wait for its deadline.
+    // Any exception of the source must end the call. Otherwise the call would wait for its deadline.
     @Suppress("TooGenericExceptionCaught")
     private fun apply(applier: MetadataApplier) {
         val token = try {
@@ -63,11 +63,11 @@ internal class TokenCredentials(private val source: TokenSource, private val ove
         applier.apply(Metadata().apply { put(AUTHORIZATION, "Bearer $token") })
     }
 
-    private fun unusable(why: String, problem: Exception?): Status {
-        val reason = problem?.let { ": ${it.message ?: it.javaClass.simpleName}" }.orEmpty()
+    private fun unusable(problem: String, cause: Exception?): Status {
+        val reason = cause?.let { ": ${it.message ?: it.javaClass.simpleName}" }.orEmpty()
         return Status.UNAUTHENTICATED
-            .withDescription("the token $why$reason")
-            .withCause(TokenProblem(problem))
+            .withDescription("the token $problem$reason")
+            .withCause(TokenProblem(cause))
     }
 
     private companion object {
@@ -75,5 +75,5 @@ internal class TokenCredentials(private val source: TokenSource, private val ove
     }
 }
 
-/** Marks a call that was ended on this side because there was no token to send. */
+/** Marks a call that failed locally because there was no token to send. */
 internal class TokenProblem(cause: Throwable?) : Exception(cause)

@@ -16,7 +16,7 @@ import kotlinx.coroutines.time.delay
 import java.time.Duration
 import kotlin.random.Random
 
-/** Follows a code over one stream after the other, which [open] opens. */
+/** Watches a code across several streams, which [open] starts. */
 internal fun watch(
     request: WatchRegistrationCodeRequest,
     failures: Failures,
@@ -26,11 +26,11 @@ internal fun watch(
     val progress = WatchProgress(request)
     val states = flow {
         emitAll(open(progress.request))
-        if (!progress.hasEnded) throw Status.UNAVAILABLE.withDescription("the stream ended before the code").asException()
+        if (!progress.hasEnded) throw Status.UNAVAILABLE.withDescription("the stream ended before the code did").asException()
     }
     emitAll(
         states.map { it.registrationCode }
-            .onEach(progress::saw)
+            .onEach(progress::received)
             .retryWhen { problem, _ ->
                 val pause = failures.of(problem)?.takeUnless { isClosed() }?.let(progress::pauseAfter)
                 pause?.let { delay(it) }
@@ -41,32 +41,32 @@ internal fun watch(
     )
 }
 
-/** What is known of a watch between two streams. */
+/** The state of a watch across several streams. */
 internal class WatchProgress(
-    /** What the next stream asks for. */
+    /** The request of the next stream. */
     var request: WatchRegistrationCodeRequest,
     private val random: () -> Double = Random::nextDouble,
 ) {
-    private var hasBegun = false
+    private var hasStarted = false
     private var failures = 0
 
     /** Whether the code has ended, and the watch with it. */
     var hasEnded = false
         private set
 
-    fun saw(code: RegistrationCode) {
-        hasBegun = true
+    fun received(code: RegistrationCode) {
+        hasStarted = true
         failures = 0
-        // With it a release is seen that happens while there is no stream.
+        // With the id, the next stream reports a release that happened between the streams.
         request = request.toBuilder().setId(code.id).build()
         hasEnded = code.state == RegistrationCode.State.STATE_RELEASED ||
             code.state == RegistrationCode.State.STATE_EXPIRED
     }
 
-    /** How long to wait before the next stream; null where there is none. */
+    /** The delay before the next stream; null if the watch is not resumed. */
     fun pauseAfter(problem: PassbridgeException): Duration? {
-        if (!hasBegun || !isTransient(problem)) return null
-        // Another server answers, or the successor of this one does soon.
+        if (!hasStarted || !isTransient(problem)) return null
+        // Another server is available, or this one restarts soon.
         val own = if (failures == 0 && problem.reason == "SHUTTING_DOWN") Duration.ZERO else backoff()
         failures++
         return maxOf(own, problem.retryDelay ?: Duration.ZERO)
@@ -74,23 +74,23 @@ internal class WatchProgress(
 
     private fun isTransient(problem: PassbridgeException) = when (problem) {
         is PassbridgeException.Unavailable, is PassbridgeException.Unreachable -> true
-        // After a restart all watches come back at once.
+        // After a restart all watches resume at once, and may exceed a limit.
         is PassbridgeException.LimitReached -> problem.retryDelay != null
-        // A proxy that breaks off a stream; a defect of the server has a reason.
+        // An error without a reason is from a proxy that ended the stream; a defect of the server has a reason.
         is PassbridgeException.Other ->
             problem.reason == null && problem.code in setOf(Status.Code.INTERNAL, Status.Code.UNKNOWN)
         else -> false
     }
 
-    /** Between half and all of a time that doubles, so that the watches of a server do not come back all at once. */
+    /** Between half and all of a duration that doubles. The jitter spreads the watches of a server. */
     private fun backoff(): Duration {
-        val whole = FIRST_PAUSE.multipliedBy(1L shl failures.coerceAtMost(MOST_DOUBLINGS)).coerceAtMost(LONGEST_PAUSE)
+        val whole = FIRST_PAUSE.multipliedBy(1L shl failures.coerceAtMost(MAX_DOUBLINGS)).coerceAtMost(LONGEST_PAUSE)
         return Duration.ofNanos((whole.toNanos() * (1 + random()) / 2).toLong())
     }
 
     private companion object {
         val FIRST_PAUSE: Duration = Duration.ofMillis(100)
         val LONGEST_PAUSE: Duration = Duration.ofSeconds(10)
-        const val MOST_DOUBLINGS = 10
+        const val MAX_DOUBLINGS = 10
     }
 }

@@ -23,7 +23,7 @@ import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 
-/** The client as a program in Java uses it. */
+/** Calls from Java. */
 class JavaCallerTest {
     private static PassbridgeServer server;
     private static PassbridgeClient client;
@@ -46,14 +46,14 @@ class JavaCallerTest {
 
     @Test
     @Behaviour(id = "create", language = "java")
-    void aCodeIsMadeWithDeviceInformation() {
+    void createReturnsNormalizedDeviceInfo() {
         RegistrationCode code = create();
         assertEquals("tvOS", code.getDeviceInfo().getOperatingSystem().getName());
     }
 
     @Test
     @Behaviour(id = "read", language = "java")
-    void aCodeIsReadAndOneThatNobodyHasMadeIsNotFound() {
+    void readsCodeAndReportsUnknownCode() {
         RegistrationCode code = create();
         GetRegistrationCodeRequest.Builder request =
             GetRegistrationCodeRequest.newBuilder().setRequestorId("REF").setCode(code.getCode());
@@ -65,7 +65,7 @@ class JavaCallerTest {
 
     @Test
     @Behaviour(id = "violation", language = "java")
-    void aFieldThatIsRefusedIsNamed() {
+    void invalidFieldIsNamed() {
         PassbridgeException.InvalidRequest error = assertThrows(
             PassbridgeException.InvalidRequest.class,
             () -> passbridge.createRegistrationCode(
@@ -76,7 +76,7 @@ class JavaCallerTest {
 
     @Test
     @Behaviour(id = "watch_released", language = "java")
-    void aWatchEndsWhenTheCodeIsReleased() {
+    void watchEndsWithRelease() {
         RegistrationCode code = create();
         List<State> states = new ArrayList<>();
         passbridge.watchRegistrationCode(code, now -> {
@@ -91,7 +91,7 @@ class JavaCallerTest {
 
     @Test
     @Behaviour(id = "trial_authorize", language = "java")
-    void aTrialPermitsAResource() {
+    void trialPermitsResource() {
         AuthorizeTempPassRequest request = AuthorizeTempPassRequest.newBuilder()
             .setRequestorId("REF").setMvpdId("TempPass").setDeviceId("java-device").setResourceId("channel-1").build();
         assertEquals(Decision.DECISION_PERMIT, passbridge.authorizeTempPass(request).getDecision());
@@ -99,7 +99,7 @@ class JavaCallerTest {
 
     @Test
     @Behaviour(id = "batch_reset", language = "java")
-    void aBatchGoesOnAfterAnItemThatFailed() {
+    void batchContinuesAfterFailedItem() {
         List<BatchResetTempPassRequest> items = new ArrayList<>();
         for (String device : List.of("java-1", "all", "java-2")) {
             items.add(BatchResetTempPassRequest.newBuilder().setItemId(device)

@@ -5,10 +5,10 @@ import org.junit.jupiter.api.Assertions.assertEquals
 import org.junit.jupiter.api.Test
 import java.io.File
 
-/** The list that all clients share. */
+/** The list of behaviors that all clients share. */
 class BehaviourListTest {
     @Test
-    fun `each behaviour of the list has one test`() {
+    fun `each listed behavior has exactly one test`() {
         val listed = File("../../behaviours.txt").readLines().filter { it.isNotBlank() }.map { it.substringBefore(':') }
         val classes = File(javaClass.protectionDomain.codeSource.location.toURI()).walk()
             .filter { it.name.endsWith("Test.class") }

@@ -23,11 +23,11 @@ import org.junit.jupiter.api.BeforeAll
 import org.junit.jupiter.api.Test
 import java.util.UUID
 
-/** Calls that a server answers, with and without an error. */
+/** Calls that succeed, and calls that fail with an error of the server. */
 class CallTest {
     @Test
     @Behaviour("create")
-    fun `a code is made with device information, which comes back normalized`() = test {
+    fun `create returns normalized device information`() = test {
         val code = client.createRegistrationCode(newCode()).registrationCode
         assertEquals(State.STATE_PENDING, code.state)
         assertTrue(code.deviceIdAssigned)
@@ -37,7 +37,7 @@ class CallTest {
 
     @Test
     @Behaviour("violation")
-    fun `a field that is refused is named with what would be right`() {
+    fun `an invalid field is named, with what is allowed`() {
         val error = failure<PassbridgeException.InvalidRequest> {
             client.createRegistrationCode(newCode().copy { deviceInfo = deviceInfo { osName = "tvOS" } })
         }
@@ -49,7 +49,7 @@ class CallTest {
 
     @Test
     @Behaviour("read")
-    fun `a code is read, and one that nobody has made is not found`() = test {
+    fun `a code is read, and an unknown code is not found`() = test {
         val code = client.createRegistrationCode(newCode()).registrationCode
         assertEquals(code, client.getRegistrationCode(read(code)).registrationCode)
         val error = failure<PassbridgeException.NotFound> {
@@ -61,7 +61,7 @@ class CallTest {
 
     @Test
     @Behaviour("watch_released")
-    fun `a watch shows a pending code and ends when it is released`() = test {
+    fun `a watch shows a pending code and ends when the code is released`() = test {
         val code = client.createRegistrationCode(newCode()).registrationCode
         val states = client.watchRegistrationCode(code).map {
             if (it.state == State.STATE_PENDING) client.deleteRegistrationCode(deletion(it))
@@ -72,7 +72,7 @@ class CallTest {
 
     @Test
     @Behaviour("idempotent_repeat")
-    fun `a create that is sent again with its request id gets the first answer`() = test {
+    fun `a repeated create returns the stored response`() = test {
         val request = newCode(requestId = UUID.randomUUID().toString())
         val first = client.createRegistrationCode(request)
         assertEquals(first, client.createRegistrationCode(request))
@@ -81,22 +81,22 @@ class CallTest {
 
     @Test
     @Behaviour("trial_authorize")
-    fun `a trial starts, permits a resource and shows what is left of it`() = test {
-        val answer = client.authorizeTempPass(
+    fun `a trial starts, permits a resource and shows what remains of it`() = test {
+        val response = client.authorizeTempPass(
             authorization("a-device").copy {
                 mvpdId = "TempPassREF"
                 userIdentifier = "viewer@example.com"
             }
         )
-        assertEquals(Decision.DECISION_PERMIT, answer.decision)
-        assertEquals(TempPass.State.STATE_ACTIVE, answer.tempPass.state)
-        assertEquals(4, answer.tempPass.remainingResources)
-        assertEquals(listOf("channel-1"), answer.tempPass.usedResourcesList)
+        assertEquals(Decision.DECISION_PERMIT, response.decision)
+        assertEquals(TempPass.State.STATE_ACTIVE, response.tempPass.state)
+        assertEquals(4, response.tempPass.remainingResources)
+        assertEquals(listOf("channel-1"), response.tempPass.usedResourcesList)
     }
 
     @Test
     @Behaviour("trial_reset")
-    fun `a trial that was reset starts anew`() = test {
+    fun `a trial that was reset starts again`() = test {
         client.authorizeTempPass(authorization("to-be-reset"))
         assertEquals(1, client.resetTempPass(reset("to-be-reset")).resetCount)
         val trial = client.getTempPass(
@@ -111,12 +111,12 @@ class CallTest {
 
     @Test
     @Behaviour("batch_reset")
-    fun `a batch of resets reports its progress and each item that failed, and goes on`() = test {
+    fun `a batch reports its progress and each failed item, and continues`() = test {
         client.authorizeTempPass(authorization("batch-7"))
         val items = (0 until 1000).map { number ->
             batchResetTempPassRequest {
                 itemId = "item $number"
-                // Every hundredth has no target, which is an error and not all devices.
+                // Every hundredth item has no target, which is an error and does not mean all devices.
                 tempPass = reset("batch-$number").let { if (number % 100 == 99) it.copy { clearTarget() } else it }
             }
         }
@@ -124,16 +124,16 @@ class CallTest {
         assertEquals(items.toSet(), answers.map { it.item }.toSet())
         assertEquals((1L..1000L).toList(), answers.map { it.answered })
         assertEquals(10L, answers.last().failed)
-        val (failed, done) = answers.partition { it.error != null }
+        val (failed, succeeded) = answers.partition { it.error != null }
         assertTrue(failed.all { it.error is PassbridgeException.InvalidRequest && it.resetCount == null })
         assertEquals(setOf(99), failed.map { it.item.itemId.substringAfter(' ').toInt() % 100 }.toSet())
-        assertEquals(1L, done.single { it.item.itemId == "item 7" }.resetCount)
-        assertNull(done.first().error)
+        assertEquals(1L, succeeded.single { it.item.itemId == "item 7" }.resetCount)
+        assertNull(succeeded.first().error)
     }
 
     @Test
     @Behaviour("cut_details")
-    fun `details of an error that were cut are told to be incomplete`() {
+    fun `cut error details are reported as incomplete`() {
         val error = failure<PassbridgeException.InvalidRequest> {
             client.createRegistrationCode(
                 createRegistrationCodeRequest {
@@ -154,7 +154,7 @@ class CallTest {
         assertTrue(error.violations.none { it.field.isEmpty() })
     }
 
-    /** Has a violation in each of its texts. */
+    /** Every text exceeds its limit. */
     private fun tooLong() = deviceInfo {
         val text = "a".repeat(1_025)
         primaryHardwareType = text

@@ -20,18 +20,18 @@ import java.time.Instant
 import java.util.Base64
 import java.util.Date
 
-/** A certificate authority of the test's own, whose files are in [folder]. */
+/** A CA for tests, whose files are in [folder]. */
 class Authority(private val folder: Path, name: String = "a test") {
     private val keys = newKeys()
     private val subject = X500Name("CN=$name")
 
-    /** Its own certificate. */
+    /** The file with its own certificate. */
     val file: File = pem("$name.ca", "CERTIFICATE", sign(subject, keys, YEAR, null).encoded)
 
-    /** A certificate for 127.0.0.1, or this name, and its key. */
+    /** Issues a certificate for [name], by default 127.0.0.1. */
     fun identity(name: GeneralName = LOCALHOST, lifetime: Duration = YEAR): Identity {
         val own = newKeys()
-        val certificate = sign(X500Name("CN=somebody"), own, lifetime, name)
+        val certificate = sign(X500Name("CN=subject"), own, lifetime, name)
         val file = "${certificate.serialNumber}"
         return Identity(
             pem("$file.crt", "CERTIFICATE", certificate.encoded),
@@ -76,8 +76,8 @@ class Authority(private val folder: Path, name: String = "a test") {
     }
 }
 
-/** A certificate and its key, as PEM files. */
+/** A certificate and its private key, as PEM files. */
 class Identity(val certificate: File, val key: File) {
-    /** The section of a server's configuration that shows it. */
+    /** The TLS section of the configuration of a server with this certificate, and [further] keys. */
     fun configured(further: String = "") = "[grpc.tls]\ncertificate = \"$certificate\"\nkey = \"$key\"\n$further\n"
 }

@@ -11,10 +11,10 @@ import org.junit.jupiter.api.Assertions.assertTrue
 import org.junit.jupiter.api.Test
 import com.google.rpc.Status as RpcStatus
 
-/** What an error says beside its code. */
+/** The details of errors. */
 class ErrorDetailsTest {
     @Test
-    fun `what the provider answered is read from the metadata`() {
+    fun `the provider's response is read from the metadata`() {
         val info = ErrorInfo.newBuilder().setReason("UPSTREAM_REJECTED")
             .putMetadata("upstream_status", "400").putMetadata("upstream_code", "invalid_parameter_mvpd")
         val error = error(Any.pack(info.build()))
@@ -24,7 +24,7 @@ class ErrorDetailsTest {
     }
 
     @Test
-    fun `violations that were left out are counted`() {
+    fun `omitted violations are counted`() {
         val info = ErrorInfo.newBuilder().setReason("INVALID_FIELD")
             .putMetadata("details_cut", "true").putMetadata("violations_omitted", "12")
         val request = BadRequest.newBuilder()
@@ -36,7 +36,7 @@ class ErrorDetailsTest {
     }
 
     @Test
-    fun `details that end in the middle are told to be cut, and those of a later server are not`() {
+    fun `truncated details are reported as cut, unknown ones are not`() {
         val whole = Any.pack(ErrorInfo.newBuilder().setReason("INVALID_FIELD").build())
         val half = whole.toBuilder().setValue(whole.value.substring(0, whole.value.size() - 1)).build()
         assertTrue(error(half).detailsCut)

@@ -21,7 +21,7 @@ import java.net.InetSocketAddress
 import java.util.concurrent.TimeUnit
 import java.util.concurrent.atomic.AtomicInteger
 
-/** A server that is no passbridge, for what a passbridge does not do. */
+/** A gRPC server other than passbridge, to simulate failures. */
 class FakeServer(configure: ServerBuilder<*>.() -> Unit) : AutoCloseable {
     private val server: Server = NettyServerBuilder
         .forAddress(InetSocketAddress(InetAddress.getLoopbackAddress(), 0)).apply(configure).build().start()
@@ -33,11 +33,11 @@ class FakeServer(configure: ServerBuilder<*>.() -> Unit) : AutoCloseable {
     }
 }
 
-/** Hands unary calls on to a server, and loses the first answer. */
-class AnswerLosingProxy(target: String) : AutoCloseable {
+/** Forwards unary calls to a server, and fails the first one after the server has processed it. */
+class ResponseLosingProxy(target: String) : AutoCloseable {
     val calls = AtomicInteger()
     private val channel: ManagedChannel = plaintext(target).build()
-    private val server = FakeServer { fallbackHandlerRegistry(Everything()) }
+    private val server = FakeServer { fallbackHandlerRegistry(ForwardAll()) }
 
     val address: String get() = server.address
 
@@ -46,21 +46,21 @@ class AnswerLosingProxy(target: String) : AutoCloseable {
         channel.shutdownNow()
     }
 
-    private inner class Everything : HandlerRegistry() {
+    private inner class ForwardAll : HandlerRegistry() {
         override fun lookupMethod(name: String, authority: String?): ServerMethodDefinition<*, *>? {
-            // Without health, which is a stream, the client calls at once.
+            // Health checks are streams, which the proxy does not forward. The client then calls without them.
             if (name.startsWith("grpc.health")) return null
             val method = MethodDescriptor.newBuilder(Bytes, Bytes)
                 .setFullMethodName(name).setType(MethodDescriptor.MethodType.UNARY).build()
             return ServerMethodDefinition.create(
                 method,
-                ServerCalls.asyncUnaryCall { request, answer ->
+                ServerCalls.asyncUnaryCall { request, observer ->
                     val response = ClientCalls.blockingUnaryCall(channel, method, CallOptions.DEFAULT, request)
                     if (calls.incrementAndGet() == 1) {
-                        answer.onError(Status.UNAVAILABLE.withDescription("the answer was lost").asException())
+                        observer.onError(Status.UNAVAILABLE.withDescription("the response was lost").asException())
                     } else {
-                        answer.onNext(response)
-                        answer.onCompleted()
+                        observer.onNext(response)
+                        observer.onCompleted()
                     }
                 }
             )
@@ -74,7 +74,7 @@ class AnswerLosingProxy(target: String) : AutoCloseable {
     }
 }
 
-/** Ends every call with this status. */
+/** Ends every call with [status]. */
 fun refusing(status: Status) = object : HandlerRegistry() {
     override fun lookupMethod(name: String, authority: String?): ServerMethodDefinition<*, *> {
         val method = MethodDescriptor.newBuilder(Ignored, Ignored)

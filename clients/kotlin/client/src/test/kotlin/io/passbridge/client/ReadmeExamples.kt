@@ -12,7 +12,7 @@ import io.passbridge.v1.deviceInfo
 import kotlinx.coroutines.flow.Flow
 import java.io.File
 
-// The code of README.md. [ReadmeTest] compares them, and runs what can be run here.
+// The Kotlin code of README.md. ReadmeTest compares the two, and runs what can run without an external server.
 
 suspend fun firstCall() {
     val client = PassbridgeClient.connect(

@@ -11,12 +11,12 @@ import org.junit.jupiter.api.Assertions.assertTrue
 import org.junit.jupiter.api.Test
 import java.io.File
 
-/** README.md says what is so. */
+/** The code and the versions in README.md are up to date. */
 class ReadmeTest {
     private val readme = File("../README.md").readText()
 
     @Test
-    fun `its code is code that is compiled`() {
+    fun `its code is compiled`() {
         val compiled = mapOf(
             "kotlin" to "src/test/kotlin/io/passbridge/client/ReadmeExamples.kt",
             "java" to "src/test/java/io/passbridge/client/ReadmeExample.java",
@@ -39,13 +39,13 @@ class ReadmeTest {
     }
 
     @Test
-    fun `its examples do what it says`() = test {
+    fun `its examples print the expected output`() = test {
         PassbridgeServer().start().use { server ->
             server.client().use { client ->
-                val told = mutableListOf<String>()
-                errors(client, createRegistrationCodeRequest { requestorId = "REF" }, told::add)
-                assertTrue(told.single().startsWith("device: "), "$told")
-                told.clear()
+                val printed = mutableListOf<String>()
+                errors(client, createRegistrationCodeRequest { requestorId = "REF" }, printed::add)
+                assertTrue(printed.single().startsWith("device: "), "$printed")
+                printed.clear()
                 batch(
                     client,
                     flowOf(
@@ -54,10 +54,10 @@ class ReadmeTest {
                             tempPass = reset("all")
                         }
                     ),
-                    told::add
+                    printed::add
                 )
-                assertEquals("1 answered, 1 failed", told.first())
-                assertTrue(told.last().startsWith("7: INVALID_ARGUMENT"), "$told")
+                assertEquals("1 answered, 1 failed", printed.first())
+                assertTrue(printed.last().startsWith("7: INVALID_ARGUMENT"), "$printed")
                 val states = mutableListOf<State>()
                 val code = client.createRegistrationCode(newCode()).registrationCode
                 client.deleteRegistrationCode(deletion(code))

@@ -15,37 +15,37 @@ import org.junit.jupiter.api.Test
 import java.util.concurrent.TimeUnit
 import kotlin.time.Duration.Companion.minutes
 
-/** How soon a server is noticed that was away for long. */
+/** Reconnection after a long outage. */
 @OptIn(ExperimentalCoroutinesApi::class)
 class ReconnectionTest {
     @Test
-    fun `a server that is away is tried every few seconds, and none while there is a connection`() = runTest {
+    fun `an unavailable server is tried every few seconds, a connected one is not`() = runTest {
         val channel = ScriptedChannel()
         val reconnecting = reconnect(channel)
         advanceTimeBy(1.minutes)
         assertEquals(0, channel.tries)
-        channel.become(ConnectivityState.TRANSIENT_FAILURE)
+        channel.moveTo(ConnectivityState.TRANSIENT_FAILURE)
         advanceTimeBy(1.minutes)
         assertTrue(channel.tries in 19..40, "${channel.tries} in a minute")
-        channel.become(ConnectivityState.READY)
-        // The pause that it was in.
+        channel.moveTo(ConnectivityState.READY)
+        // The last backoff passes.
         advanceTimeBy(1.minutes)
         val before = channel.tries
         advanceTimeBy(1.minutes)
         assertEquals(before, channel.tries)
-        channel.become(ConnectivityState.SHUTDOWN)
+        channel.moveTo(ConnectivityState.SHUTDOWN)
         runCurrent()
         assertTrue(reconnecting.isCompleted)
     }
 }
 
-/** Is in whatever state the test says. */
+/** A channel whose state the test sets. */
 private class ScriptedChannel : ManagedChannel() {
     var tries = 0
     private var state = ConnectivityState.READY
     private var waiting: Runnable? = null
 
-    fun become(next: ConnectivityState) {
+    fun moveTo(next: ConnectivityState) {
         state = next
         waiting?.also { waiting = null }?.run()
     }

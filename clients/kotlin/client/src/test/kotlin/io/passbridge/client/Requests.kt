@@ -25,13 +25,13 @@ import java.time.Duration
 import kotlin.time.Duration.Companion.milliseconds
 import kotlin.time.Duration.Companion.seconds
 
-/** How long to wait for what must come; only a failing test ever waits so long. */
+/** The timeout of tests. Only a failing test waits so long. */
 val PATIENCE = 60.seconds
 
-/** A call may take long on a machine that does much else. */
+/** Options with a long deadline, for busy machines. */
 fun patient(): PassbridgeOptions = PassbridgeOptions().deadline(Duration.ofSeconds(30))
 
-/** Fails at once, so that a test of the failure does not wait for the repeats. */
+/** Options without retries, so that a test of an error does not wait for them. */
 fun impatient(): PassbridgeOptions = patient().retries(attempts = 1)
 
 fun plaintext(target: String): ManagedChannelBuilder<*> = NettyChannelBuilder.forTarget(target).usePlaintext()
@@ -67,19 +67,19 @@ fun reset(device: String): ResetTempPassRequest = resetTempPassRequest {
     deviceId = device
 }
 
-/** Runs a test on real threads, and ends it where it hangs. */
+/** Runs a test on real threads, with a timeout. */
 fun test(block: suspend CoroutineScope.() -> Unit): Unit =
     runBlocking(Dispatchers.Default) { withTimeout(PATIENCE * 2, block) }
 
-/** Waits until [condition] holds, which is that [what]. */
+/** Waits until [condition] holds. [what] describes the condition. */
 suspend fun eventually(what: String, condition: suspend () -> Boolean) {
     val holds = withTimeoutOrNull(PATIENCE) {
         while (!condition()) delay(20.milliseconds)
     }
-    checkNotNull(holds) { "it never came to be that $what" }
+    checkNotNull(holds) { "timeout: $what" }
 }
 
-/** What [call] fails with. */
+/** Returns the error of [call]. */
 inline fun <reified E : PassbridgeException> failure(crossinline call: suspend () -> Unit): E =
     assertThrows<E> { runBlocking { call() } }
 

@@ -17,7 +17,7 @@ import java.nio.file.Path
 import java.security.MessageDigest
 import java.time.Duration
 
-/** What an application may bring: gRPC's transport for servers, or that for Android. */
+/** gRPC's transports for servers and for Android. */
 enum class Transport(val open: (String, ChannelCredentials) -> ManagedChannelBuilder<*>) {
     NETTY(NettyChannelBuilder::forTarget),
     OKHTTP(OkHttpChannelBuilder::forTarget),
@@ -31,7 +31,7 @@ class SecureServerTest(@TempDir private val folder: Path) {
     @ParameterizedTest
     @EnumSource
     @Behaviour("tls_private_ca")
-    fun `a server whose certificate is from a private authority is reached by naming that authority`(transport: Transport) =
+    fun `a server with a certificate from a private CA is reached by configuring that CA`(transport: Transport) =
         test {
             PassbridgeServer(tls).start().use { server ->
                 connect(transport, server, Tls.of(authority.file)).use { it.createRegistrationCode(newCode()) }
@@ -44,7 +44,7 @@ class SecureServerTest(@TempDir private val folder: Path) {
 
     @ParameterizedTest
     @EnumSource
-    fun `a server whose certificate is for another name is told apart`(transport: Transport) {
+    fun `a certificate for another name is distinguished`(transport: Transport) {
         val other = authority.identity(GeneralName(GeneralName.dNSName, "passbridge.example.com")).configured()
         PassbridgeServer(other).start().use { server ->
             val error = failure<PassbridgeException.CertificateRefused> {
@@ -57,7 +57,7 @@ class SecureServerTest(@TempDir private val folder: Path) {
     @ParameterizedTest
     @EnumSource
     @Behaviour("mtls")
-    fun `a client is known by its certificate`(transport: Transport) = test {
+    fun `a client is authenticated by its certificate`(transport: Transport) = test {
         val ca = "client_ca = \"${authority.file}\"\nclient_certificate = \"required\""
         val caller = caller("san = \"player.example.com\"")
         PassbridgeServer(authority.identity().configured(ca) + caller).start().use { server ->
@@ -67,7 +67,7 @@ class SecureServerTest(@TempDir private val folder: Path) {
             val error = failure<PassbridgeException> {
                 connect(transport, server, Tls.of(authority.file)).use { it.createRegistrationCode(newCode()) }
             }
-            // With TLS 1.3 the server's alert, and the end of the connection, come after the handshake: either may be seen first.
+            // In TLS 1.3 the server's alert and the close of the connection follow the handshake. Either may be seen first.
             assertTrue(error is PassbridgeException.CertificateRefused || error is PassbridgeException.Unreachable, "$error")
         }
     }
@@ -75,7 +75,7 @@ class SecureServerTest(@TempDir private val folder: Path) {
     @ParameterizedTest
     @EnumSource
     @Behaviour("token")
-    fun `a client is known by its token`(transport: Transport) = test {
+    fun `a client is authenticated by its token`(transport: Transport) = test {
         PassbridgeServer(tls + caller(hash("the-token"))).start().use { server ->
             val options = impatient().token(TokenSource.fixed("the-token"))
             connect(transport, server, Tls.of(authority.file), options).use { it.createRegistrationCode(newCode()) }
@@ -87,7 +87,7 @@ class SecureServerTest(@TempDir private val folder: Path) {
 
     @Test
     @Behaviour("token_file_reread")
-    fun `a token that is renewed in its file is sent from then on`() = test {
+    fun `a token that is replaced in its file is sent from then on`() = test {
         PassbridgeServer(tls + caller(hash("the-token"))).start().use { server ->
             val file = folder.resolve("token").toFile()
             connect(Transport.NETTY, server, Tls.of(authority.file), impatient().token(TokenSource.file(file))).use {
@@ -103,7 +103,7 @@ class SecureServerTest(@TempDir private val folder: Path) {
 
     @Test
     @Behaviour("token_refused")
-    fun `a token that is refused is told apart from a missing permission`() = test {
+    fun `a refused token is distinguished from a missing permission`() = test {
         PassbridgeServer(tls + caller(hash("the-token"))).start().use { server ->
             fun client(token: String) =
                 connect(Transport.NETTY, server, Tls.of(authority.file), impatient().token(TokenSource.fixed(token)))
@@ -117,7 +117,7 @@ class SecureServerTest(@TempDir private val folder: Path) {
 
     @ParameterizedTest
     @EnumSource
-    fun `a token is not sent without TLS unless that is asked for`(transport: Transport) = test {
+    fun `a token is sent without TLS only if configured`(transport: Transport) = test {
         PassbridgeServer(caller(hash("the-token"))).start().use { server ->
             fun client(options: PassbridgeOptions) = when (transport) {
                 Transport.NETTY -> plaintext(server.address)
@@ -132,8 +132,8 @@ class SecureServerTest(@TempDir private val folder: Path) {
     @ParameterizedTest
     @EnumSource
     @Behaviour("expired_certificate")
-    fun `a server whose certificate has expired is told apart from one that is away`(transport: Transport) {
-        // A passbridge does not start with one.
+    fun `an expired certificate is distinguished from an unreachable server`(transport: Transport) {
+        // passbridge does not start with an expired certificate.
         val expired = authority.identity(lifetime = Duration.ofDays(-1))
         val server = FakeServer { useTransportSecurity(expired.certificate, expired.key) }
         server.use {

@@ -17,11 +17,11 @@ import java.time.Duration
 import java.util.concurrent.CountDownLatch
 import kotlin.concurrent.thread
 
-/** Servers that are away, or do not answer. */
+/** Servers that are unavailable or do not respond. */
 class ServerAwayTest {
     @Test
     @Behaviour("deadline")
-    fun `a call without a deadline of its own ends at the client's default deadline`() = test {
+    fun `a call without a deadline ends at the client's default deadline`() = test {
         PassbridgeServer().start().use { server ->
             server.client().use { client ->
                 val code = client.createRegistrationCode(newCode()).registrationCode
@@ -38,15 +38,15 @@ class ServerAwayTest {
 
     @Test
     @Behaviour("unavailable_then_retry")
-    fun `a create that finds the server away is sent again, and makes one code`() = test {
+    fun `a create is retried while the server is unavailable, and creates one code`() = test {
         PassbridgeServer().start().use { server ->
             server.stop()
-            val away = ClosingListener(server.address)
+            val listener = ClosingListener(server.address)
             val options = patient().retries(20, Duration.ofMillis(100), Duration.ofSeconds(2))
             server.client(options).use { client ->
                 val created = async { client.createRegistrationCode(newCode()) }
-                away.awaitConnection()
-                away.close()
+                listener.awaitConnection()
+                listener.close()
                 server.start()
                 val code = created.await().registrationCode
                 assertEquals(code, client.getRegistrationCode(read(code)).registrationCode)
@@ -56,9 +56,9 @@ class ServerAwayTest {
     }
 
     @Test
-    fun `a create whose answer was lost is sent again, and makes one code`() = test {
+    fun `a create whose response was lost is retried, and creates one code`() = test {
         PassbridgeServer().start().use { server ->
-            AnswerLosingProxy(server.address).use { proxy ->
+            ResponseLosingProxy(server.address).use { proxy ->
                 PassbridgeClient.connect(plaintext(proxy.address), patient()).use { client ->
                     val code = client.createRegistrationCode(newCode()).registrationCode
                     assertEquals(2, proxy.calls.get())
@@ -70,7 +70,7 @@ class ServerAwayTest {
     }
 
     @Test
-    fun `a batch that breaks off tells which items have no answer`() = test {
+    fun `an interrupted batch reports the unanswered items`() = test {
         PassbridgeServer().start().use { server ->
             server.client(impatient()).use { client ->
                 val items = flow {
@@ -97,13 +97,13 @@ class ServerAwayTest {
     }
 
     @Test
-    fun `what is wrong in the options is told at once`() {
+    fun `invalid options are refused at once`() {
         val message = runCatching { PassbridgeOptions().deadline(Duration.ZERO) }.exceptionOrNull()?.message
         assertEquals("deadline must be more than 0, not PT0S", message)
     }
 }
 
-/** Takes connections at an address, and closes them: a server that is about to go, or to come. */
+/** Accepts connections at an address and closes them, like a server that is starting or stopping. */
 private class ClosingListener(address: String) : AutoCloseable {
     private val socket = ServerSocket(address.substringAfter(':').toInt(), 0, InetAddress.getLoopbackAddress())
     private val connected = CountDownLatch(1)

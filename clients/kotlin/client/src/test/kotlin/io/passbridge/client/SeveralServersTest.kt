@@ -16,7 +16,7 @@ import java.nio.file.Path
 import java.util.concurrent.ConcurrentLinkedQueue
 import java.util.concurrent.atomic.AtomicLong
 
-/** One client over several servers. */
+/** One client with several servers. */
 class SeveralServersTest {
     @Test
     @Behaviour("rolling_restart")
@@ -28,9 +28,9 @@ class SeveralServersTest {
                         for (server in listOf(first, second)) {
                             server.stop().start()
                             val before = server.liveCodes()
-                            eventually("it serves again") { server.liveCodes() > before }
+                            eventually("the restarted server gets calls") { server.liveCodes() > before }
                         }
-                        eventually("there is load") { created.get() > 100 }
+                        eventually("100 codes are created") { created.get() > 100 }
                     }
                 }
             }
@@ -39,18 +39,18 @@ class SeveralServersTest {
 
     @Test
     @Behaviour("health_checked")
-    fun `calls go only to the addresses whose server says that it serves`() = test {
-        // It goes on answering calls for as long, and says that it does not serve.
+    fun `calls go only to servers that report SERVING`() = test {
+        // While it drains, it serves calls but reports NOT_SERVING.
         PassbridgeServer("[runtime]\ndrain_delay = \"1h\"").start().use { draining ->
             PassbridgeServer().start().use { serving ->
                 PassbridgeClient.connect(plaintext(target(draining, serving)), patient()).use { client ->
-                    eventually("both are called") {
+                    eventually("both servers are called") {
                         client.createRegistrationCode(newCode())
                         draining.liveCodes() > 0 && serving.liveCodes() > 0
                     }
                     draining.signal("TERM")
                     draining.awaitLine("\"draining\"")
-                    eventually("only one is called") {
+                    eventually("only the serving one is called") {
                         val before = draining.liveCodes()
                         repeat(10) { client.createRegistrationCode(newCode()) }
                         draining.liveCodes() == before
@@ -64,7 +64,7 @@ class SeveralServersTest {
     }
 
     @Test
-    fun `each server of a list is expected to have a certificate for its own host`(@TempDir folder: Path) = test {
+    fun `each server of a list must have a certificate for its own host`(@TempDir folder: Path) = test {
         val authority = Authority(folder)
         PassbridgeServer(authority.identity().configured()).start().use { first ->
             PassbridgeServer(authority.identity().configured()).start().use { second ->
@@ -72,7 +72,7 @@ class SeveralServersTest {
                     val builder = transport.open(target(first, second), Tls.of(authority.file))
                     PassbridgeClient.connect(builder, patient()).use { client ->
                         val before = listOf(first, second).map { it.liveCodes() }
-                        eventually("both are called") {
+                        eventually("both servers are called") {
                             client.createRegistrationCode(newCode())
                             first.liveCodes() > before[0] && second.liveCodes() > before[1]
                         }
@@ -83,7 +83,7 @@ class SeveralServersTest {
     }
 
     @Test
-    fun `an address that is none is told at once`() {
+    fun `an invalid address is refused at once`() {
         for (wrong in listOf("10.0.0.1", "10.0.0.1:0", "::1:50051", "http://10.0.0.1:80", "a:1,b:2", ":1")) {
             val error = assertThrows<IllegalArgumentException> { AddressList.target("10.0.0.1:50051", wrong) }
             assertTrue(wrong in error.message!!, error.message)
@@ -96,7 +96,7 @@ class SeveralServersTest {
 
     private fun PassbridgeServer.liveCodes() = metric("passbridge_live_codes")
 
-    /** Runs [action] while codes are made all the time, none of which may fail. */
+    /** Runs [action] while four callers create codes. No create may fail. */
     private suspend fun underLoad(client: PassbridgeClient, action: suspend (AtomicLong) -> Unit) = coroutineScope {
         val created = AtomicLong()
         val failed = ConcurrentLinkedQueue<PassbridgeException>()

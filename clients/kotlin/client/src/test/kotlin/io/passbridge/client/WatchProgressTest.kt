@@ -15,35 +15,35 @@ import java.time.Duration
 import com.google.protobuf.Duration as ProtoDuration
 import com.google.rpc.Status as RpcStatus
 
-/** When a watch goes on, and after what pause. */
+/** When a watch is resumed, and after what delay. */
 class WatchProgressTest {
     private val failures = Failures("a target", sendsToken = false)
     private val lost = failures.of(Status.UNAVAILABLE.asException())!!
     private val pending = registrationCode {
-        id = "the id"
+        id = "an-id"
         state = State.STATE_PENDING
     }
 
     @Test
-    fun `a watch that has not begun is not resumed`() {
+    fun `a watch that has not started is not resumed`() {
         assertNull(watch().pauseAfter(lost))
     }
 
     @Test
-    fun `pauses double up to ten seconds, with jitter, and begin anew with each state`() {
+    fun `the backoff doubles up to ten seconds with jitter, and starts again after each state`() {
         for ((random, share) in listOf(0.0 to 50, 1.0 to 100)) {
-            val watch = watch(random).apply { saw(pending) }
+            val watch = watch(random).apply { received(pending) }
             val pauses = List(12) { watch.pauseAfter(lost)!!.toMillis() }
             assertEquals(listOf(100L, 200, 400, 800, 1600, 3200, 6400, 10_000).map { it * share / 100 }, pauses.take(8))
             assertEquals(10_000L * share / 100, pauses.last())
-            watch.saw(pending)
+            watch.received(pending)
             assertEquals(100L * share / 100, watch.pauseAfter(lost)!!.toMillis())
         }
     }
 
     @Test
-    fun `a server that shuts down is left at once, and one that says when to come again is not asked before`() {
-        val watch = watch().apply { saw(pending) }
+    fun `a watch resumes at once after a shutdown, and after the retry delay if there is one`() {
+        val watch = watch().apply { received(pending) }
         assertEquals(Duration.ZERO, watch.pauseAfter(answer(Status.Code.UNAVAILABLE, "SHUTTING_DOWN")))
         val wait = RetryInfo.newBuilder().setRetryDelay(ProtoDuration.newBuilder().setSeconds(30)).build()
         val exhausted = answer(Status.Code.RESOURCE_EXHAUSTED, "WATCHES_EXHAUSTED", Any.pack(wait))
@@ -51,19 +51,19 @@ class WatchProgressTest {
     }
 
     @Test
-    fun `a watch ends with an error that a repeat does not mend`() {
-        val watch = watch().apply { saw(pending) }
+    fun `a watch ends after a permanent error`() {
+        val watch = watch().apply { received(pending) }
         for (code in listOf(Status.Code.NOT_FOUND, Status.Code.UNAUTHENTICATED, Status.Code.INTERNAL)) {
             assertNull(watch.pauseAfter(answer(code, "A_REASON")))
         }
     }
 
     @Test
-    fun `the next stream brings the id of the record`() {
-        val watch = watch().apply { saw(pending) }
-        assertEquals("the id", watch.request.id)
+    fun `the next stream has the id of the record`() {
+        val watch = watch().apply { received(pending) }
+        assertEquals("an-id", watch.request.id)
         assertTrue(!watch.hasEnded)
-        watch.saw(registrationCode { state = State.STATE_EXPIRED })
+        watch.received(registrationCode { state = State.STATE_EXPIRED })
         assertTrue(watch.hasEnded)
     }
 

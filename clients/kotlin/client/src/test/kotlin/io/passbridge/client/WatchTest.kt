@@ -26,19 +26,19 @@ import org.junit.jupiter.api.Assertions.assertTrue
 import org.junit.jupiter.api.Test
 import java.util.concurrent.atomic.AtomicInteger
 
-/** Watches over servers that restart. */
+/** Watches across server restarts. */
 class WatchTest {
     @Test
     @Behaviour("watch_resumed")
-    fun `a watch goes on after the server restarts`() = test {
+    fun `a watch continues after the server restarts`() = test {
         PassbridgeServer().start().use { server ->
-            val told = CountingStates()
-            PassbridgeClient.connect(plaintext(server.address).intercept(told), patient()).use { client ->
+            val received = CountingStates()
+            PassbridgeClient.connect(plaintext(server.address).intercept(received), patient()).use { client ->
                 val code = client.createRegistrationCode(newCode()).registrationCode
                 val states = watch(client, code)
                 assertEquals(State.STATE_PENDING, states.receive().state)
                 server.stop().start()
-                eventually("the watch goes on") { told.count.get() == 2 }
+                eventually("the watch is resumed") { received.count.get() == 2 }
                 client.deleteRegistrationCode(deletion(code))
                 assertEquals(listOf(State.STATE_RELEASED), rest(states))
             }
@@ -47,11 +47,11 @@ class WatchTest {
 
     @Test
     @Behaviour("watch_resumed_after_release")
-    fun `a watch ends as released where the code was released while the server was away`() = test {
+    fun `a watch reports a release that happened while the server was unavailable`() = test {
         PassbridgeServer().start().use { server ->
             server.client().use { client ->
                 val code = client.createRegistrationCode(newCode()).registrationCode
-                // Without the id, which the client takes from the first answer.
+                // Without the id, which the client takes from the first response.
                 val states = client.watchRegistrationCode(
                     watchRegistrationCodeRequest {
                         requestorId = code.requestorId
@@ -68,13 +68,13 @@ class WatchTest {
     }
 
     @Test
-    fun `a watch ends when the client is closed, and tries no more`() = test {
+    fun `a watch ends without retries when the client is closed`() = test {
         PassbridgeServer().start().use { server ->
             val client = server.client()
             val code = client.createRegistrationCode(newCode()).registrationCode
             val first = AtomicInteger()
             val end = async { runCatching { client.watchRegistrationCode(code).onEach { first.incrementAndGet() }.collect() } }
-            eventually("the watch has begun") { first.get() == 1 }
+            eventually("the watch has started") { first.get() == 1 }
             client.close()
             assertTrue(end.await().exceptionOrNull() is PassbridgeException)
         }
@@ -86,7 +86,7 @@ class WatchTest {
     private suspend fun rest(states: ReceiveChannel<RegistrationCode>) =
         buildList { states.consumeEach { add(it.state) } }
 
-    /** Runs [action] with a server at another address over the same data. */
+    /** Runs [action] with a server at another address and with the same data. */
     private suspend fun elsewhere(server: PassbridgeServer, action: suspend (PassbridgeClient) -> Unit) {
         val other = PassbridgeServer(data = server.data).start()
         other.client().use { action(it) }
@@ -94,7 +94,7 @@ class WatchTest {
     }
 }
 
-/** Counts the states that watches were told. */
+/** Counts the states that watches receive. */
 private class CountingStates : ClientInterceptor {
     val count = AtomicInteger()
 

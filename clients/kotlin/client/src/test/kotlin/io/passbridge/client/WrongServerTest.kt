@@ -20,13 +20,13 @@ import java.net.InetAddress
 import java.net.ServerSocket
 import java.nio.file.Path
 
-/** Targets that are none, and servers that are not what the client expects. */
+/** Wrong targets, and servers other than the client expects. */
 class WrongServerTest(@TempDir private val folder: Path) {
     @ParameterizedTest
     @EnumSource
     @Behaviour("wrong_target")
     fun `a target that is wrong or unreachable is named in the error`(transport: Transport) {
-        // Nobody listens at a port that was just free.
+        // No server listens on a port that was just free.
         val free = ServerSocket(0, 0, InetAddress.getLoopbackAddress()).use { "127.0.0.1:${it.localPort}" }
         for (target in listOf(free, "no-such-host.invalid:50051")) {
             val error = failure<PassbridgeException.Unreachable> {
@@ -39,7 +39,7 @@ class WrongServerTest(@TempDir private val folder: Path) {
     }
 
     @Test
-    fun `a server that speaks no TLS, or only TLS, is unreachable`() {
+    fun `a server without TLS, or only with TLS, is unreachable`() {
         PassbridgeServer().start().use { server ->
             val builder = Transport.NETTY.open(server.address, Tls.of())
             failure<PassbridgeException.Unreachable> {
@@ -55,7 +55,7 @@ class WrongServerTest(@TempDir private val folder: Path) {
 
     @Test
     @Behaviour("older_server")
-    fun `a method that the server does not know is told apart from one that its backend cannot do`() {
+    fun `a method unknown to the server is distinguished from one that its backend does not support`() {
         val statement = folder.resolve("statement").toFile().apply { writeText("a.b.c") }
         val upstream = """
             [environments.default]
@@ -73,7 +73,7 @@ class WrongServerTest(@TempDir private val folder: Path) {
                     client.listMvpds(ListMvpdsRequest.newBuilder().setRequestorId("REF").build())
                 }
             }
-            val newer = PassbridgeClient.connect(plaintext(server.address).intercept(callingWhatIsNotThere), impatient())
+            val newer = PassbridgeClient.connect(plaintext(server.address).intercept(callingUnknownMethod), impatient())
             newer.use {
                 val older = failure<PassbridgeException.ServerTooOld> { it.createRegistrationCode(newCode()) }
                 assertEquals(server.address, older.target)
@@ -82,7 +82,7 @@ class WrongServerTest(@TempDir private val folder: Path) {
     }
 
     @Test
-    fun `a server that is no passbridge does not know the method either`() {
+    fun `a server other than passbridge is reported as too old`() {
         FakeServer { }.use { server ->
             failure<PassbridgeException.ServerTooOld> {
                 PassbridgeClient.connect(plaintext(server.address), impatient()).use {
@@ -93,7 +93,7 @@ class WrongServerTest(@TempDir private val folder: Path) {
     }
 
     @Test
-    fun `errors of other stubs on the channel are read too`() {
+    fun `errors of other stubs on the channel are converted`() {
         FakeServer { fallbackHandlerRegistry(refusing(Status.ABORTED.withDescription("try again"))) }.use { server ->
             PassbridgeClient.connect(plaintext(server.address), impatient().withoutHealthChecks()).use { client ->
                 val stub = RegistrationCodeServiceGrpc.newBlockingStub(client.channel)
@@ -105,14 +105,14 @@ class WrongServerTest(@TempDir private val folder: Path) {
         }
     }
 
-    /** As a client does that is newer than its server. */
-    private val callingWhatIsNotThere = object : ClientInterceptor {
+    /** Calls a method that the server does not have, like a client that is newer than the server. */
+    private val callingUnknownMethod = object : ClientInterceptor {
         override fun <Q, R> interceptCall(
             method: MethodDescriptor<Q, R>,
             options: CallOptions,
             next: Channel,
         ): ClientCall<Q, R> {
-            val name = "${method.serviceName}/NotYetThere"
+            val name = "${method.serviceName}/UnknownMethod"
             return next.newCall(method.toBuilder().setFullMethodName(name).build(), options)
         }
     }
