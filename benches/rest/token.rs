@@ -10,8 +10,8 @@ pub fn fetch(program: &Path, data: &Path, address: SocketAddr, requestor: &str) 
         .args(["token", "--requestor", requestor, "--url", &format!("http://{address}")])
         .output()?;
     if !output.status.success() {
-        let said = String::from_utf8_lossy(&output.stderr);
-        return Err(format!("the token command failed:\n{said}").into());
+        let error = String::from_utf8_lossy(&output.stderr);
+        return Err(format!("the token command failed:\n{error}").into());
     }
     Ok(String::from_utf8(output.stdout)?.trim().to_owned())
 }

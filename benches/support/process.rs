@@ -126,8 +126,8 @@ impl Server {
     /// Terminates the server with SIGTERM and waits until it has exited.
     pub fn terminate(mut self) -> Result<()> {
         kill_process(Pid::from_child(&self.child), Signal::TERM)?;
-        let asked = clock::now();
-        while clock::since(asked) < PATIENCE {
+        let start = clock::now();
+        while clock::since(start) < PATIENCE {
             match self.child.try_wait()? {
                 Some(status) if status.success() => return Ok(()),
                 Some(status) => return Err(format!("the server exited with {status}").into()),

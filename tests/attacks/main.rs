@@ -9,7 +9,7 @@
 mod bystander;
 mod flood;
 mod handshake;
-mod holder;
+mod held_resources;
 mod peer;
 mod rest;
 mod support;
@@ -70,13 +70,13 @@ withstands! {
     flood::priorities => many_priority_frames_are_harmless,
     flood::window_updates => many_window_updates_are_harmless,
     flood::window_overflow => a_window_overflow_is_a_flow_control_error,
-    holder::zero_windows => responses_blocked_by_an_empty_window_are_reset,
-    holder::one_byte_windows => a_window_of_one_byte_closes_the_connection,
-    holder::answers_unread => unread_responses_close_the_connection,
-    holder::answers_read_byte_by_byte => reading_byte_by_byte_closes_the_connection,
-    holder::silence => an_unanswered_keepalive_ping_closes_the_connection,
-    holder::headers_in_drops => a_thousand_slow_grpc_headers_do_not_block_others,
-    holder::message_in_drops => a_slow_message_exceeds_its_deadline,
+    held_resources::zero_windows => responses_blocked_by_an_empty_window_are_reset,
+    held_resources::one_byte_windows => a_window_of_one_byte_closes_the_connection,
+    held_resources::answers_unread => unread_responses_close_the_connection,
+    held_resources::answers_read_byte_by_byte => reading_byte_by_byte_closes_the_connection,
+    held_resources::silence => an_unanswered_keepalive_ping_closes_the_connection,
+    held_resources::headers_in_drops => a_thousand_slow_grpc_headers_do_not_block_others,
+    held_resources::message_in_drops => a_slow_message_exceeds_its_deadline,
     rest::smuggling => ambiguous_request_framing_is_refused,
     rest::headers_in_drops => a_slow_loris_of_a_thousand_connections_does_not_block_others,
     rest::body_in_drops => a_thousand_slow_bodies_do_not_block_others,

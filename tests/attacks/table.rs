@@ -11,7 +11,7 @@ use std::{
 
 use crate::{
     bystander::Bystander,
-    flood, holder, rest,
+    flood, held_resources, rest,
     target::{Attack, Target},
 };
 
@@ -31,13 +31,13 @@ const ATTACKS: [(&str, Attack); 27] = [
     ("PRIORITY, 100 000 times", flood::priorities),
     ("WINDOW_UPDATE, 100 000 times", flood::window_updates),
     ("WINDOW_UPDATE over the limit", flood::window_overflow),
-    ("1000 responses, window of 0", holder::zero_windows),
-    ("1000 responses, window of 1 byte", holder::one_byte_windows),
-    ("1000 large responses, unread", holder::answers_unread),
-    ("1000 large responses, read byte by byte", holder::answers_read_byte_by_byte),
-    ("server PING unanswered", holder::silence),
-    ("1000 connections, HEADERS byte by byte", holder::headers_in_drops),
-    ("a message, byte by byte", holder::message_in_drops),
+    ("1000 responses, window of 0", held_resources::zero_windows),
+    ("1000 responses, window of 1 byte", held_resources::one_byte_windows),
+    ("1000 large responses, unread", held_resources::answers_unread),
+    ("1000 large responses, read byte by byte", held_resources::answers_read_byte_by_byte),
+    ("server PING unanswered", held_resources::silence),
+    ("1000 connections, HEADERS byte by byte", held_resources::headers_in_drops),
+    ("a message, byte by byte", held_resources::message_in_drops),
     ("REST: request smuggling, 11 forms", rest::smuggling),
     ("REST: slow-loris, 1000 connections", rest::headers_in_drops),
     ("REST: bodies byte by byte, 1000 connections", rest::body_in_drops),

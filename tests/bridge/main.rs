@@ -3,9 +3,8 @@
 #![forbid(unsafe_code)]
 
 mod abandoned;
-mod behaviour;
+mod behavior;
 mod browser;
-mod citizen;
 mod credentials;
 mod device_clients;
 mod device_flow;
@@ -23,4 +22,5 @@ mod rest_face;
 mod shadow;
 mod support;
 mod temp_pass;
+mod upstream_calls;
 mod v1_parameters;

@@ -358,7 +358,7 @@ async fn forwarded_calls_have_the_user_agent_of_the_device_or_this_server() {
             .await;
         }
         let calls = bridge.provider.calls().await;
-        let said: Vec<_> = calls.iter().map(|call| call["headers"]["user-agent"].as_str()).collect();
-        assert_eq!(said, [Some(expected); 3], "{user_agent:?}");
+        let user_agents: Vec<_> = calls.iter().map(|call| call["headers"]["user-agent"].as_str()).collect();
+        assert_eq!(user_agents, [Some(expected); 3], "{user_agent:?}");
     }
 }

@@ -73,7 +73,7 @@ impl Run<'_> {
         let face = Face { name: "rest", environment: &[], configuration: None };
         let answer = serde_json::to_string(&Answer::of(&answer)?)?;
         let bare = Server::reference(&face, &["bare", &answer])?;
-        let asked = calls_to_provider(self.setting, Call::CheckLogin)?;
+        let upstream_calls = count_upstream_calls(self.setting, Call::CheckLogin)?;
         let mut table = Table::new(&[
             "call",
             "in flight",
@@ -103,7 +103,7 @@ impl Run<'_> {
                 spread(of(&|(_, bare)| bare.p50), " ms"),
                 spread(of(&|(bridged, _)| bridged.server_cpu), ""),
                 spread(of(&|(bridged, bare)| bridged.server_cpu / bare.server_cpu), ""),
-                format!("{asked:.2}"),
+                format!("{upstream_calls:.2}"),
             ]);
         }
         Ok(table.into_text())
@@ -124,7 +124,7 @@ impl Run<'_> {
         ]);
         for call in [Call::Authorize, Call::MediaToken] {
             let bridged = Arc::new(Requests::bridged(self.scene, call)?);
-            let asked = calls_to_provider(self.setting, call)?;
+            let upstream_calls = count_upstream_calls(self.setting, call)?;
             for in_flight in IN_FLIGHT {
                 let plan = self.plan(in_flight);
                 let mut rows = Vec::new();
@@ -142,7 +142,7 @@ impl Run<'_> {
                     spread(of(&|(direct, bridged)| bridged.p50 - direct), " ms"),
                     format!("{:.0}", median(of(&|(_, bridged)| bridged.throughput))),
                     spread(of(&|(_, bridged)| bridged.server_cpu), ""),
-                    format!("{asked:.2}"),
+                    format!("{upstream_calls:.2}"),
                 ]);
             }
         }
@@ -151,7 +151,7 @@ impl Run<'_> {
 }
 
 /// The number of upstream calls per call, counted by a mock provider that records calls.
-fn calls_to_provider(setting: &Setting, call: Call) -> Result<f64> {
+fn count_upstream_calls(setting: &Setting, call: Call) -> Result<f64> {
     let (provider, folder) = (Provider::start_counting()?, tempfile::tempdir()?);
     let scene = Scene::start(setting, folder.path(), &provider, COUNTED)?;
     let requests = Requests::bridged(&scene, call)?;

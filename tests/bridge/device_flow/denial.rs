@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::{
     answer, code, control, deny,
-    endpoint::{Asked, ENDPOINTS, Endpoint, every_format},
+    endpoint::{ENDPOINTS, Endpoint, FormatSource, every_format},
     field, logged_in, tv,
 };
 use crate::support::http::Answer;
@@ -31,9 +31,9 @@ async fn every_call_reports_a_device_that_is_not_logged_in() {
     let tv = tv(&bridge).await;
     let code = code(&tv).await;
     for endpoint in &ENDPOINTS {
-        for (asked, format) in every_format() {
-            let answered = endpoint.ask(&tv, &code, asked, format).await;
-            assert_eq!(answered.status, endpoint.not_logged_in, "{} {asked:?}: {answered:?}", endpoint.name);
+        for (source, format) in every_format() {
+            let answered = endpoint.ask(&tv, &code, source, format).await;
+            assert_eq!(answered.status, endpoint.not_logged_in, "{} {source:?}: {answered:?}", endpoint.name);
             if endpoint.not_logged_in >= 400 {
                 assert_error(endpoint, &answered, format, endpoint.not_logged_in);
             }
@@ -48,9 +48,9 @@ async fn an_expired_login_is_distinguished_from_none() {
     let (tv, code) = logged_in(&bridge).await;
     bridge.advance(Duration::from_secs(601)).await;
     for endpoint in &ENDPOINTS {
-        for (asked, format) in every_format() {
-            let answered = endpoint.ask(&tv, &code, asked, format).await;
-            assert_eq!(answered.status, endpoint.expired, "{} {asked:?}: {answered:?}", endpoint.name);
+        for (source, format) in every_format() {
+            let answered = endpoint.ask(&tv, &code, source, format).await;
+            assert_eq!(answered.status, endpoint.expired, "{} {source:?}: {answered:?}", endpoint.name);
             if endpoint.expired >= 400 {
                 assert_error(endpoint, &answered, format, endpoint.expired);
             }
@@ -109,8 +109,8 @@ async fn a_denial_has_the_operators_own_message() {
         for endpoint in &ENDPOINTS {
             let is_decided = ["authorize", "tokens/media", "mediatoken"].contains(&endpoint.name);
             let is_listed = endpoint.name.starts_with("preauthorize");
-            for (asked, format) in every_format().filter(|_| is_decided || is_listed) {
-                let answered = endpoint.ask(&tv, &code, asked, format).await;
+            for (source, format) in every_format().filter(|_| is_decided || is_listed) {
+                let answered = endpoint.ask(&tv, &code, source, format).await;
                 if is_decided {
                     assert_error(endpoint, &answered, format, 403);
                     let details = if format == "json" {
@@ -172,8 +172,8 @@ async fn every_call_with_a_code_reports_an_unknown_one() {
     for unknown in ["ZZZZZZZ", "A"] {
         for endpoint in &ENDPOINTS {
             let Some(status) = endpoint.unknown_code else { continue };
-            for (asked, format) in every_format() {
-                let answered = endpoint.ask(&tv, unknown, asked, format).await;
+            for (source, format) in every_format() {
+                let answered = endpoint.ask(&tv, unknown, source, format).await;
                 assert_error(endpoint, &answered, format, status);
                 // The budget of wrong codes refills with time.
                 super::forget_answers(&bridge).await;
@@ -182,7 +182,12 @@ async fn every_call_with_a_code_reports_an_unknown_one() {
     }
     let absurd = code.repeat(40);
     for endpoint in ENDPOINTS.iter().filter(|endpoint| endpoint.unknown_code.is_some()) {
-        assert_error(endpoint, &endpoint.ask(&tv, &absurd, Asked::Extension, "json").await, "json", 400);
+        assert_error(
+            endpoint,
+            &endpoint.ask(&tv, &absurd, FormatSource::Extension, "json").await,
+            "json",
+            400,
+        );
     }
     assert_eq!(super::check_login(&tv).await, 200);
 }

@@ -30,14 +30,15 @@ pub struct Endpoint {
 
 /// How a client requests a format.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Asked {
+pub enum FormatSource {
     Extension,
     Parameter,
     Accept,
 }
 
 /// All ways to request a format.
-pub const ASKED: [Asked; 3] = [Asked::Extension, Asked::Parameter, Asked::Accept];
+pub const FORMAT_SOURCES: [FormatSource; 3] =
+    [FormatSource::Extension, FormatSource::Parameter, FormatSource::Accept];
 
 /// The calls, in the order of a typical session of a TV.
 pub const ENDPOINTS: [Endpoint; 14] = [
@@ -206,14 +207,16 @@ const GET: Endpoint = Endpoint {
 
 impl Endpoint {
     /// The response to the call, in this format, requested in this way.
-    pub async fn ask(&self, tv: &Client<'_>, code: &str, asked: Asked, format: &str) -> Answer {
+    pub async fn ask(&self, tv: &Client<'_>, code: &str, source: FormatSource, format: &str) -> Answer {
         let page = browser(tv.bridge);
         let client = if self.is_open { &page } else { tv };
         let (path, parameters) = (self.path.replace("CODE", code), self.parameters.replace("CODE", code));
-        let call = match asked {
-            Asked::Extension => client.call(self.method, &format!("{path}.{format}?{parameters}")),
-            Asked::Parameter => client.call(self.method, &format!("{path}?format={format}&{parameters}")),
-            Asked::Accept => {
+        let call = match source {
+            FormatSource::Extension => client.call(self.method, &format!("{path}.{format}?{parameters}")),
+            FormatSource::Parameter => {
+                client.call(self.method, &format!("{path}?format={format}&{parameters}"))
+            }
+            FormatSource::Accept => {
                 let call = client.call(self.method, &format!("{path}?{parameters}"));
                 call.header("accept", format!("application/{format}"))
             }
@@ -223,6 +226,6 @@ impl Endpoint {
 }
 
 /// Every way to request JSON and XML.
-pub fn every_format() -> impl Iterator<Item = (Asked, &'static str)> {
-    ASKED.into_iter().flat_map(|asked| ["json", "xml"].map(|format| (asked, format)))
+pub fn every_format() -> impl Iterator<Item = (FormatSource, &'static str)> {
+    FORMAT_SOURCES.into_iter().flat_map(|source| ["json", "xml"].map(|format| (source, format)))
 }

@@ -11,7 +11,7 @@ use crate::support::{
 };
 
 /// The call with device information.
-fn said(call: Call) -> Call {
+fn with_device_info(call: Call) -> Call {
     call.header("user-agent", "Roku/DVP-12.0 (062.00E04156A)")
 }
 
@@ -49,13 +49,13 @@ async fn an_enhanced_error_has_a_code_and_a_trace_id() {
         ("checkauthn.json?requestor=REF", 400, "invalid_device_id", "none"),
         ("authorize.json?requestor=REF&deviceId=d", 400, "missing_resource", "none"),
     ] {
-        let answer = said(device.call("GET", &format!("/api/v1/{path}"))).send().await;
+        let answer = with_device_info(device.call("GET", &format!("/api/v1/{path}"))).send().await;
         let error = error(&answer, status);
         assert_eq!((&error["code"], &error["action"]), (&json!(code), &json!(action)), "{path}");
     }
     let many = vec!["a"; 51].join(",");
     let path = format!("/api/v1/preauthorize.json?requestor=REF&deviceId=d&resource={many}");
-    let error = error(&said(device.call("GET", &path)).send().await, 403);
+    let error = error(&with_device_info(device.call("GET", &path)).send().await, 403);
     assert_eq!((&error["code"], &error["action"]), (&json!("too_many_resources"), &json!("configuration")));
 }
 
@@ -64,7 +64,8 @@ async fn calls_with_other_accept_headers_still_get_a_response() {
     let bridge = Bridge::configured(BackendKind::V2, configure).await;
     let device = Device::of(&bridge.server).await;
     let path = "/api/v1/checkauthn?requestor=REF&deviceId=d";
-    let answer = said(device.call("GET", path)).header("accept", "text/html, video/mp4").send().await;
+    let answer =
+        with_device_info(device.call("GET", path)).header("accept", "text/html, video/mp4").send().await;
     assert!(answer.xml(403).contains("<error><status>403</status>"), "{answer:?}");
     assert_eq!(answer.header("cache-control"), "no-store");
     let list = device.call("GET", "/api/v1/config/REF.xml").send().await;

@@ -75,11 +75,11 @@ async fn no_provider_fault_blames_a_client_or_logs_a_viewer_out() {
         // The token expires before the list does.
         let tv = super::tv(&bridge).await;
         for endpoint in ENDPOINTS.iter().filter(|endpoint| endpoint.method != LOGOUT.method) {
-            for (asked, format) in every_format() {
+            for (source, format) in every_format() {
                 break_with(&bridge, &fault).await;
                 forget_answers(&bridge).await;
-                let answered = endpoint.ask(&tv, &code, asked, format).await;
-                let place = format!("{name}: {} in {format} by {asked:?}", endpoint.name);
+                let answered = endpoint.ask(&tv, &code, source, format).await;
+                let place = format!("{name}: {} in {format} by {source:?}", endpoint.name);
                 assert_no_blame(&place, &answered, format);
             }
         }
@@ -101,9 +101,9 @@ async fn refused_credentials_are_not_reported_as_a_client_error() {
         json!({ "status": 400, "content_type": "application/json", "body": r#"{"error":"invalid_client"}"# });
     bridge.provider.fault(json!({ "path": "/o/client/token", "status": refused })).await;
     for endpoint in ENDPOINTS.iter().filter(|endpoint| endpoint.method != LOGOUT.method) {
-        for (asked, format) in every_format() {
+        for (source, format) in every_format() {
             forget_answers(&bridge).await;
-            let answered = endpoint.ask(&tv, &code, asked, format).await;
+            let answered = endpoint.ask(&tv, &code, source, format).await;
             let place = format!("{} in {format}", endpoint.name);
             assert_no_blame(&place, &answered, format);
         }

@@ -79,8 +79,8 @@ async fn an_nbc_app_opens_the_login_itself_and_plays() {
     let kept = answer::json(&app.get(&format!("/api/v1/tokens/authz{about}")).await, 200);
     assert_eq!(kept, permitted, "the authorization can be read at once");
     answer::json(&app.get(&format!("/api/v1/tokens/media{about}")).await, 200);
-    let asked = bridge.provider.calls_to("/api/v2/REF/decisions/").await;
-    assert_eq!(asked.len(), 1, "one decision serves all three calls: {asked:?}");
+    let decisions = bridge.provider.calls_to("/api/v2/REF/decisions/").await;
+    assert_eq!(decisions.len(), 1, "one decision serves all three calls: {decisions:?}");
 
     answer::empty(&app.delete(&format!("/api/v1/logout?deviceId={DEVICE_ID}")).await, 204);
     assert_eq!(app.get(&format!("/api/v1/checkauthn?deviceId={DEVICE_ID}")).await.status, 403);

@@ -41,16 +41,16 @@ async fn a_page_passes_preflight_and_reads_responses_and_errors() {
     let bridge = field().await;
     let (_, code) = logged_in(&bridge).await;
     for path in calls(&code) {
-        let asked = call(bridge.rest(), "OPTIONS", &path)
+        let preflight = call(bridge.rest(), "OPTIONS", &path)
             .header("origin", ORIGIN)
             .header("access-control-request-method", "GET")
             .header("access-control-request-headers", "authorization,x-device-info,ap-device-identifier")
             .send()
             .await;
-        assert!(asked.status.is_success(), "{asked:?}");
-        assert_eq!(asked.header("access-control-allow-origin"), ORIGIN);
-        assert_eq!(asked.header("access-control-allow-credentials"), "true");
-        let allowed = asked.header("access-control-allow-headers").to_lowercase();
+        assert!(preflight.status.is_success(), "{preflight:?}");
+        assert_eq!(preflight.header("access-control-allow-origin"), ORIGIN);
+        assert_eq!(preflight.header("access-control-allow-credentials"), "true");
+        let allowed = preflight.header("access-control-allow-headers").to_lowercase();
         for name in ["authorization", "content-type", "x-device-info", "ap-device-identifier", "pass_sfp"] {
             assert!(allowed.contains(name), "{name}: {allowed}");
         }
@@ -74,9 +74,9 @@ async fn a_page_gets_no_data_about_the_viewer() {
     let listed =
         xhr(&bridge).get(&format!("/api/v1/preauthorize/{code}.json?requestor=REF&resource=news")).await;
     for answered in [checked, listed] {
-        let said = format!("{answered:?}");
+        let text = format!("{answered:?}");
         for secret in [answer::text(&login, "userId"), MVPD.to_owned(), DEVICE_ID.to_owned()] {
-            assert!(!said.contains(&secret), "{said}");
+            assert!(!text.contains(&secret), "{text}");
         }
     }
     // The record has the device, as documented, and nothing about the login.

@@ -11,9 +11,9 @@ async fn every_call_answers_as_documented_in_every_format() {
     let bridge = field().await;
     let (tv, code) = logged_in(&bridge).await;
     for endpoint in &ENDPOINTS {
-        for (asked, format) in every_format() {
-            let answered = endpoint.ask(&tv, &code, asked, format).await;
-            let place = format!("{} in {format} by {asked:?}: {answered:?}", endpoint.name);
+        for (source, format) in every_format() {
+            let answered = endpoint.ask(&tv, &code, source, format).await;
+            let place = format!("{} in {format} by {source:?}: {answered:?}", endpoint.name);
             assert_eq!(answered.status, endpoint.success, "{place}");
             if answered.status == 400 {
                 assert!(answered.body.contains("400"), "{place}");
@@ -42,8 +42,8 @@ async fn every_response_has_a_content_type_and_a_request_id_and_is_not_cacheable
     let (tv, code) = logged_in(&bridge).await;
     let mut ids = std::collections::BTreeSet::new();
     for endpoint in ENDPOINTS.iter().filter(|endpoint| endpoint.success == 200) {
-        for (asked, format) in every_format() {
-            let answered = endpoint.ask(&tv, &code, asked, format).await;
+        for (source, format) in every_format() {
+            let answered = endpoint.ask(&tv, &code, source, format).await;
             let id = answered.header("adobe-request-id");
             assert!(!id.is_empty() && ids.insert(id.to_owned()), "{}: {answered:?}", endpoint.name);
             assert!(answered.headers.get("set-cookie").is_none(), "{}: {answered:?}", endpoint.name);

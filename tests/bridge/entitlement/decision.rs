@@ -65,9 +65,9 @@ async fn each_denial_code_maps_to_a_denial_reason() {
         assert!(denied.media_token.is_none(), "{code}");
 
         let mut client = client(&bridge);
-        let asked =
+        let answer =
             bridge.while_time_passes(client.preauthorize(preauthorize(MVPD, &["news", "films"]))).await;
-        let decisions = asked.expect("decides").into_inner().decisions;
+        let decisions = answer.expect("decides").into_inner().decisions;
         assert_eq!(decisions.len(), 2);
         assert!(decisions.iter().all(|one| one.denial_reason() == reason), "{code}: {decisions:?}");
     }
@@ -114,8 +114,8 @@ async fn a_provider_or_credentials_fault_is_not_a_denial() {
         }
         let mut client = client(&bridge);
         for mvpd in [MVPD, ""] {
-            let asked = bridge.while_time_passes(client.authorize(authorize(mvpd, "news"))).await;
-            let refusal = refused(asked, status, reason);
+            let answer = bridge.while_time_passes(client.authorize(authorize(mvpd, "news"))).await;
+            let refusal = refused(answer, status, reason);
             assert!(probable_causes(&refusal).is_some(), "{code}");
         }
     }
@@ -126,8 +126,8 @@ async fn an_unreachable_provider_is_unavailable() {
     let bridge = logged_in(MVPD).await;
     bridge.provider.fault(json!({ "path": "/api/v2/", "close": {} })).await;
     let mut client = client(&bridge);
-    let asked = bridge.while_time_passes(client.authorize(authorize(MVPD, "news"))).await;
-    refused(asked, Code::Unavailable, "UPSTREAM_UNAVAILABLE");
+    let answer = bridge.while_time_passes(client.authorize(authorize(MVPD, "news"))).await;
+    refused(answer, Code::Unavailable, "UPSTREAM_UNAVAILABLE");
 }
 
 #[tokio::test]
@@ -141,8 +141,8 @@ async fn a_resource_is_sent_and_returned_byte_for_byte() {
     let permitted = authorized(&bridge, MVPD, &mrss).await;
     assert_eq!(permitted.decision(), Decision::Permit);
     let mut client = client(&bridge);
-    let asked = bridge.while_time_passes(client.preauthorize(preauthorize(MVPD, &["a", &mrss]))).await;
-    let decisions = asked.expect("decides").into_inner().decisions;
+    let answer = bridge.while_time_passes(client.preauthorize(preauthorize(MVPD, &["a", &mrss]))).await;
+    let decisions = answer.expect("decides").into_inner().decisions;
     assert_eq!((decisions[0].resource_id.as_str(), &decisions[1].resource_id), ("a", &mrss));
 }
 
@@ -151,8 +151,8 @@ async fn the_provider_limits_resources_and_ours_is_fifty() {
     let bridge = known_bridge().await;
     let mut client = client(&bridge);
     let six = preauthorize(MVPD, &["1", "2", "3", "4", "5", "6"]);
-    let asked = bridge.while_time_passes(client.preauthorize(six)).await;
-    let status = refused(asked, Code::InvalidArgument, "UPSTREAM_REJECTED");
+    let answer = bridge.while_time_passes(client.preauthorize(six)).await;
+    let status = refused(answer, Code::InvalidArgument, "UPSTREAM_REJECTED");
     let metadata = status.get_details_error_info().expect("carries ErrorInfo").metadata;
     assert_eq!(metadata["upstream_code"], "too_many_resources");
     assert!(status.message().contains("resource_ids"), "{status:?}");

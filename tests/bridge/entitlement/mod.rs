@@ -3,11 +3,11 @@
 mod backends;
 mod configuration;
 mod decision;
-mod dialogue;
 mod login;
 mod logout;
 mod openapi;
 mod profile;
+mod session;
 
 use passbridge::proto::v1::{
     AuthorizeRequest, AuthorizeResponse, GetProfileRequest, GetUserMetadataRequest, ListMvpdsRequest,
@@ -136,8 +136,8 @@ fn logout() -> LogoutRequest {
 /// The response to an authorization, after pacing.
 async fn authorized(bridge: &Bridge, mvpd: &str, resource: &str) -> AuthorizeResponse {
     let mut client = client(bridge);
-    let asked = bridge.while_time_passes(client.authorize(authorize(mvpd, resource))).await;
-    asked.expect("decides").into_inner()
+    let answer = bridge.while_time_passes(client.authorize(authorize(mvpd, resource))).await;
+    answer.expect("decides").into_inner()
 }
 
 async fn profile(bridge: &Bridge, mvpd: &str) -> Result<Profile, Status> {

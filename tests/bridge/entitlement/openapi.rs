@@ -37,8 +37,8 @@ async fn login_requests_conform_to_the_providers_openapi_files() {
     assert_eq!(profile(&bridge, "").await.expect("present").mvpd_id, "Cablevision");
     assert_eq!(profile(&bridge, "Cablevision").await.expect("present").mvpd_id, "Cablevision");
     assert_eq!(authorized(&bridge, "Cablevision", "news").await.decision(), Decision::Permit);
-    let asked = bridge.while_time_passes(client.preauthorize(preauthorize("", &["news", "films"]))).await;
-    assert_eq!(asked.expect("decides").into_inner().decisions.len(), 2);
+    let answer = bridge.while_time_passes(client.preauthorize(preauthorize("", &["news", "films"]))).await;
+    assert_eq!(answer.expect("decides").into_inner().decisions.len(), 2);
     let ended = bridge.while_time_passes(client.logout(logout())).await.expect("logs out");
     assert_eq!(ended.into_inner().mvpd_ids, ["Cablevision"]);
 }

@@ -99,8 +99,8 @@ async fn viewer_attributes_that_the_provider_could_not_get_are_omitted() {
     });
     put_profile(&bridge, "Cablevision", json!({ "attributes": attributes })).await;
     let mut client = client(&bridge);
-    let asked = bridge.while_time_passes(client.get_user_metadata(metadata())).await;
-    let response = asked.expect("returns attributes").into_inner();
+    let answer = bridge.while_time_passes(client.get_user_metadata(metadata())).await;
+    let response = answer.expect("returns attributes").into_inner();
     assert_eq!(
         (response.mvpd_id.as_str(), &*response.encrypted_attributes),
         ("Cablevision", &["zip".to_owned()][..])

@@ -93,11 +93,11 @@ async fn a_body_that_is_not_a_form_is_named_if_a_parameter_is_missing() {
     let server = server();
     let device = Device::of(&server).await;
     let create = || post(&device, "deviceId=a").header("x-device-info", DEVICE_INFO);
-    let lacking = || post(&device, "").header("x-device-info", DEVICE_INFO);
+    let incomplete = || post(&device, "").header("x-device-info", DEVICE_INFO);
     for body in [r#"{"deviceId":"a"}"#, "<deviceId>a</deviceId>"] {
-        assert!(lacking().form(body).send().await.error(400).contains("not a form"), "{body}");
+        assert!(incomplete().form(body).send().await.error(400).contains("not a form"), "{body}");
     }
-    lacking().header("content-type", "application/json").body("{}").send().await.error(400);
+    incomplete().header("content-type", "application/json").body("{}").send().await.error(400);
     create().form("deviceId=b").send().await.error(400);
     create().form("a=1&".repeat(100)).send().await.error(400);
     assert_nothing_stored(&server).await;

@@ -11,17 +11,17 @@ fn server() -> TestServer {
 #[tokio::test]
 async fn preflight_of_a_configured_origin_needs_no_token() {
     let server = server();
-    let asked = call(server.rest_address(), "OPTIONS", "/reggie/v1/REF/regcode/ABC")
+    let preflight = call(server.rest_address(), "OPTIONS", "/reggie/v1/REF/regcode/ABC")
         .header("origin", ORIGIN)
         .header("access-control-request-method", "DELETE")
         .header("access-control-request-headers", "authorization,x-device-info")
         .send()
         .await;
-    assert_eq!(asked.status, 200, "{asked:?}");
-    assert_eq!(asked.header("access-control-allow-origin"), ORIGIN);
-    assert_eq!(asked.header("access-control-allow-credentials"), "true");
-    assert_eq!(asked.header("access-control-allow-methods"), "POST,GET,OPTIONS,DELETE");
-    let allowed: Vec<&str> = asked.header("access-control-allow-headers").split(',').collect();
+    assert_eq!(preflight.status, 200, "{preflight:?}");
+    assert_eq!(preflight.header("access-control-allow-origin"), ORIGIN);
+    assert_eq!(preflight.header("access-control-allow-credentials"), "true");
+    assert_eq!(preflight.header("access-control-allow-methods"), "POST,GET,OPTIONS,DELETE");
+    let allowed: Vec<&str> = preflight.header("access-control-allow-headers").split(',').collect();
     for name in [
         "ap_11",
         "ap_42",
@@ -46,10 +46,10 @@ async fn preflight_of_a_configured_origin_needs_no_token() {
 async fn every_path_answers_preflight() {
     let server = server();
     for path in ["/reggie/v1/REF/regcode", "/api/v1/checkauthn/ABC.json", "/o/client/token", "/nowhere"] {
-        let asked = call(server.rest_address(), "OPTIONS", path).header("origin", ORIGIN);
-        let asked = asked.header("access-control-request-method", "GET").send().await;
+        let preflight = call(server.rest_address(), "OPTIONS", path).header("origin", ORIGIN);
+        let preflight = preflight.header("access-control-request-method", "GET").send().await;
         assert_eq!(
-            (asked.status.as_u16(), asked.header("access-control-allow-origin")),
+            (preflight.status.as_u16(), preflight.header("access-control-allow-origin")),
             (200, ORIGIN),
             "{path}"
         );
@@ -101,8 +101,8 @@ async fn a_rate_limited_page_can_read_the_error_and_preflight_is_limited_too() {
     assert_eq!(get().await.status, 404);
     let throttled = get().await;
     assert_eq!((throttled.status.as_u16(), throttled.header("access-control-allow-origin")), (429, ORIGIN));
-    let asked = call(server.rest_address(), "OPTIONS", "/nowhere").header("origin", ORIGIN).send().await;
-    assert_eq!(asked.status, 429, "{asked:?}");
+    let preflight = call(server.rest_address(), "OPTIONS", "/nowhere").header("origin", ORIGIN).send().await;
+    assert_eq!(preflight.status, 429, "{preflight:?}");
 }
 
 #[tokio::test]

@@ -36,9 +36,9 @@ async fn a_body_that_is_not_a_form_is_ignored_if_the_query_is_complete() {
         let code = record["code"].as_str().expect("a code");
         assert_eq!(with(device.delete(code)).send().await.status, 204, "{media_type}: {body}");
     }
-    let lacking =
+    let incomplete =
         device.call("POST", "/reggie/v1/REF/regcode.json").header("content-type", "application/json");
-    let message = lacking.body("{\"deviceId\": \"device\"}").send().await.error(400);
+    let message = incomplete.body("{\"deviceId\": \"device\"}").send().await.error(400);
     assert!(message.contains("deviceId") && message.contains("not a form"), "{message}");
 }
 

@@ -34,7 +34,7 @@ pub(crate) enum Content {
     /// The first half of these bytes, after which the connection is closed.
     Cut(Bytes),
     /// This many bytes, generated while they are sent.
-    MadeUp(u64),
+    Generated(u64),
 }
 
 impl Answer {
@@ -113,7 +113,7 @@ impl Content {
         match self {
             Self::Whole(bytes) => Either::Left(Full::new(bytes)),
             Self::Cut(bytes) => Either::Right(cut(bytes)),
-            Self::MadeUp(length) => Either::Right(made_up(length)),
+            Self::Generated(length) => Either::Right(generated(length)),
         }
     }
 }
@@ -132,7 +132,7 @@ fn cut(bytes: Bytes) -> Boxed {
 }
 
 /// The alphabet, repeated.
-fn made_up(length: u64) -> Boxed {
+fn generated(length: u64) -> Boxed {
     const ALPHABET: &[u8] = b"abcdefghijklmnopqrstuvwxyz";
     let chunk = Bytes::from(ALPHABET.repeat(512));
     let frames = stream::unfold(length, move |left| {

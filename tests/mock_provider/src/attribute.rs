@@ -42,8 +42,8 @@ pub(crate) fn of_viewer(mvpd: &str, user: &str) -> Map<String, Value> {
 }
 
 /// The attributes that a test sets: plain values or complete attributes.
-pub(crate) fn of_test(said: Map<String, Value>) -> impl Iterator<Item = (String, Value)> {
-    said.into_iter().map(|(name, value)| {
+pub(crate) fn of_test(attributes: Map<String, Value>) -> impl Iterator<Item = (String, Value)> {
+    attributes.into_iter().map(|(name, value)| {
         let is_complete = value.get("state").is_some() || value.get("error").is_some();
         (name, if is_complete { value } else { plain(value) })
     })

@@ -16,7 +16,7 @@ use crate::{
     owner::Owner,
     partner::PartnerStatus,
     problem,
-    profile::Standing,
+    profile::LoginState,
     request::Request,
     state::Mock,
     viewer,
@@ -63,8 +63,8 @@ pub(crate) fn decide(
 }
 
 fn resources(mock: &Mock, request: &Request<'_>, question: Question) -> Result<Vec<String>, Answer> {
-    let asked: Option<RequestedResources> = serde_json::from_slice(&request.call.body).ok();
-    let resources = asked.map(|asked| asked.resources).unwrap_or_default();
+    let body: Option<RequestedResources> = serde_json::from_slice(&request.call.body).ok();
+    let resources = body.map(|body| body.resources).unwrap_or_default();
     if resources.is_empty() || resources.iter().any(|resource| resource.trim().is_empty()) {
         return Err(problem::INVALID_RESOURCES.answer());
     }
@@ -110,10 +110,10 @@ fn without_trial(mock: &Mock, owner: &Owner, mvpd: &Mvpd) -> Outcome {
         None => {}
     }
     match mock.profiles.find(owner, &mvpd.id, now) {
-        Standing::Valid(_) => Outcome::permit(source, until),
-        Standing::Missing => Outcome::deny(source, problem::PROFILE_MISSING),
-        Standing::Expired => Outcome::deny(source, problem::PROFILE_EXPIRED),
-        Standing::Invalidated => Outcome::deny(source, problem::PROFILE_INVALIDATED),
+        LoginState::Valid(_) => Outcome::permit(source, until),
+        LoginState::Missing => Outcome::deny(source, problem::PROFILE_MISSING),
+        LoginState::Expired => Outcome::deny(source, problem::PROFILE_EXPIRED),
+        LoginState::Invalidated => Outcome::deny(source, problem::PROFILE_INVALIDATED),
     }
 }
 

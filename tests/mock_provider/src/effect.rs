@@ -51,7 +51,7 @@ pub(crate) async fn apply(
             code.answer_with(status.unwrap_or(code.status()), details.as_deref())
         }
         Effect::Garbage {} => Answer::new(success(call), "application/json", &b"{\xff\xfe\x00garbage"[..]),
-        Effect::Huge { bytes } => Answer::bare(StatusCode::OK, Content::MadeUp(*bytes))
+        Effect::Huge { bytes } => Answer::bare(StatusCode::OK, Content::Generated(*bytes))
             .header(header::CONTENT_TYPE, HeaderValue::from_static("text/html"))
             .header(header::CONTENT_LENGTH, HeaderValue::from(*bytes)),
         Effect::Redirect { location } => {

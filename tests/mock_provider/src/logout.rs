@@ -10,7 +10,7 @@ use crate::{
     mvpd::Mvpd,
     owner::Owner,
     problem,
-    profile::{ProfileType, Standing},
+    profile::{LoginState, ProfileType},
     registration::is_uri,
     request::Request,
     state::Mock,
@@ -49,7 +49,7 @@ fn redirect_url(call: &Call) -> Result<String, Answer> {
 /// Deletes the login at once and returns the remaining action.
 fn log_out(mock: &mut Mock, call: &Call, owner: &Owner, mvpd: &Mvpd, redirect_url: &str) -> Value {
     let kind = match mock.profiles.find(owner, &mvpd.id, mock.clock.now()) {
-        Standing::Valid(profile) => Some(profile.kind),
+        LoginState::Valid(profile) => Some(profile.kind),
         _ => None,
     };
     mock.profiles.remove(owner, &mvpd.id);

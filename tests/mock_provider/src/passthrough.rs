@@ -25,6 +25,6 @@ pub(crate) fn echo(call: &Call) -> Answer {
 /// `GET /api/v1/stream?bytes=N`: this many bytes, in chunks.
 pub(crate) fn stream(call: &Call) -> Answer {
     let length = call.parameters().get("bytes").and_then(|text| text.parse().ok()).unwrap_or_default();
-    Answer::bare(StatusCode::OK, Content::MadeUp(length))
+    Answer::bare(StatusCode::OK, Content::Generated(length))
         .header(http::header::CONTENT_TYPE, http::HeaderValue::from_static("application/octet-stream"))
 }

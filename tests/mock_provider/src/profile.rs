@@ -59,7 +59,7 @@ pub(crate) enum ProfileType {
 
 /// The state of a device's login with an operator.
 #[derive(Debug, Clone, Copy)]
-pub(crate) enum Standing<'a> {
+pub(crate) enum LoginState<'a> {
     /// The viewer is logged in.
     Valid(&'a Profile),
     /// There was no login, or the viewer has logged out.
@@ -98,9 +98,9 @@ impl Profiles {
     }
 
     /// The state of the device's login with the operator.
-    pub(crate) fn find(&self, owner: &Owner, mvpd: &str, now: i64) -> Standing<'_> {
+    pub(crate) fn find(&self, owner: &Owner, mvpd: &str, now: i64) -> LoginState<'_> {
         match self.0.get(owner).and_then(|profiles| profiles.get(mvpd)) {
-            None => Standing::Missing,
+            None => LoginState::Missing,
             Some(profile) => profile.standing(now),
         }
     }
@@ -108,7 +108,8 @@ impl Profiles {
     /// The valid logins, by operator.
     pub(crate) fn valid(&self, owner: &Owner, now: i64) -> impl Iterator<Item = (&str, &Profile)> {
         let profiles = self.0.get(owner).into_iter().flatten();
-        let valid = profiles.filter(move |(_, profile)| matches!(profile.standing(now), Standing::Valid(_)));
+        let valid =
+            profiles.filter(move |(_, profile)| matches!(profile.standing(now), LoginState::Valid(_)));
         valid.map(|(mvpd, profile)| (mvpd.as_str(), profile))
     }
 
@@ -133,13 +134,13 @@ impl Profiles {
 }
 
 impl Profile {
-    fn standing(&self, now: i64) -> Standing<'_> {
+    fn standing(&self, now: i64) -> LoginState<'_> {
         if self.is_invalidated {
-            Standing::Invalidated
+            LoginState::Invalidated
         } else if self.not_after <= now {
-            Standing::Expired
+            LoginState::Expired
         } else {
-            Standing::Valid(self)
+            LoginState::Valid(self)
         }
     }
 }

@@ -43,9 +43,9 @@ fn the_detached_mock_provider_serves_without_a_terminal() {
 
 fn ask(address: &str) -> String {
     let mut answer = String::new();
-    let asked = TcpStream::connect(address).and_then(|mut stream| {
+    let result = TcpStream::connect(address).and_then(|mut stream| {
         stream.write_all(b"GET / HTTP/1.1\r\nHost: provider\r\nConnection: close\r\n\r\n")?;
         stream.read_to_string(&mut answer)
     });
-    asked.map(|_| answer).unwrap_or_else(|error| error.to_string())
+    result.map(|_| answer).unwrap_or_else(|error| error.to_string())
 }

@@ -72,13 +72,14 @@ pub(super) fn put_profile(mock: &mut Mock, call: &Call) -> Result<(), Answer> {
 
 /// Invalidates logins and returns their number.
 pub(super) fn invalidate(mock: &mut Mock, call: &Call) -> Result<Answer, Answer> {
-    let meant: LoginFilter = read(call)?;
-    let is = |meant: &Option<String>, found: &str| meant.as_deref().is_none_or(|meant| meant == found);
+    let filter: LoginFilter = read(call)?;
+    let is =
+        |expected: &Option<String>, found: &str| expected.as_deref().is_none_or(|expected| expected == found);
     let count = mock.profiles.invalidate(|owner, mvpd| {
-        is(&meant.service_provider, &owner.service_provider)
-            && is(&meant.device_id, &owner.device)
-            && is(&meant.client, &owner.client)
-            && is(&meant.mvpd, mvpd)
+        is(&filter.service_provider, &owner.service_provider)
+            && is(&filter.device_id, &owner.device)
+            && is(&filter.client, &owner.client)
+            && is(&filter.mvpd, mvpd)
     });
     Ok(Answer::json(StatusCode::OK, &json!({ "invalidated": count })))
 }

@@ -67,13 +67,15 @@ impl Verdicts {
 
 impl Verdict {
     fn fits(&self, owner: &Owner, mvpd: &str, question: Question, resource: &str) -> bool {
-        let is = |meant: &Option<String>, found: &str| meant.as_deref().is_none_or(|meant| meant == found);
+        let is = |expected: &Option<String>, found: &str| {
+            expected.as_deref().is_none_or(|expected| expected == found)
+        };
         self.times != Some(0)
             && is(&self.service_provider, &owner.service_provider)
             && is(&self.device_id, &owner.device)
             && is(&self.mvpd, mvpd)
             && is(&self.resource, resource)
-            && self.question.is_none_or(|meant| meant == question)
+            && self.question.is_none_or(|expected| expected == question)
     }
 
     /// The resulting decision.

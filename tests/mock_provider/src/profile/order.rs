@@ -38,9 +38,9 @@ impl ProfileOrder {
         let now = mock.clock.now();
         let user = self.user.unwrap_or_else(|| format!("the viewer at {}", owner.device));
         let mut attributes = attribute::of_viewer(mvpd, &user);
-        let (left_out, said): (Map<_, _>, Map<_, _>) =
+        let (left_out, added): (Map<_, _>, Map<_, _>) =
             self.attributes.into_iter().partition(|(_, value)| value.is_null());
-        attributes.extend(attribute::of_test(said));
+        attributes.extend(attribute::of_test(added));
         attributes.retain(|name, _| !left_out.contains_key(name));
         Profile {
             kind: self.r#type,

@@ -4,7 +4,7 @@ use http::StatusCode;
 use serde_json::{Map, Value, json};
 
 use super::{
-    Standing,
+    LoginState,
     temporary::{degraded, of_trial},
 };
 use crate::{
@@ -60,7 +60,7 @@ fn with_mvpd(
         return of_trial(mock, owner, id, rule, identity);
     }
     Ok(match mock.profiles.find(owner, id, mock.clock.now()) {
-        Standing::Valid(profile) => Some(profile.to_json()),
+        LoginState::Valid(profile) => Some(profile.to_json()),
         _ => mvpd.is_open_to_all().then(|| degraded(mock, owner)),
     })
 }

@@ -9,7 +9,7 @@ use crate::{
     answer::Answer,
     call::encode,
     owner::Owner,
-    profile::{ProfileType, Standing},
+    profile::{LoginState, ProfileType},
     state::Mock,
 };
 
@@ -48,7 +48,7 @@ fn reason_to_decide(mock: &Mock, owner: &Owner, id: &str) -> Result<Option<&'sta
         return Ok(Some("temporary"));
     }
     Ok(match mock.profiles.find(owner, id, mock.clock.now()) {
-        Standing::Valid(profile) => Some(match profile.kind {
+        LoginState::Valid(profile) => Some(match profile.kind {
             ProfileType::AppleSso | ProfileType::PlatformSso | ProfileType::ServiceTokenSso => {
                 "authenticatedSSO"
             }

@@ -138,14 +138,14 @@ async fn decisions_have_their_source() {
 async fn a_decision_requires_one_to_a_few_resources() {
     let provider = logged_in().await;
     for resources in [&[] as &[&str], &[""], &["news", " "]] {
-        let answer = provider.asked("tv", "authorize", "Cablevision", resources).send().await;
+        let answer = provider.decision_call("tv", "authorize", "Cablevision", resources).send().await;
         assert_eq!(refused(&answer, 400), "invalid_parameter_resources", "{resources:?}");
     }
     let unreadable =
         provider.of("tv", "POST", "/api/v2/REF/decisions/authorize/Cablevision").body("[]").send().await;
     assert_eq!(refused(&unreadable, 400), "invalid_parameter_resources");
     let six = ["a", "b", "c", "d", "e", "f"];
-    let answer = provider.asked("tv", "preauthorize", "Cablevision", &six).send().await;
+    let answer = provider.decision_call("tv", "preauthorize", "Cablevision", &six).send().await;
     assert_eq!(refused(&answer, 400), "too_many_resources");
     assert!(answer.body.contains(r#""status":403"#), "the body has another status: {answer:?}");
     provider
@@ -157,6 +157,6 @@ async fn a_decision_requires_one_to_a_few_resources() {
         .await;
     let decisions = provider.decide("tv", "preauthorize", "Cablevision", &six).await;
     assert_eq!((decisions.len(), &decisions[0]["resource"]), (6, &json!("a ")));
-    let answer = provider.asked("tv", "authorize", "Cablevision", &["a", "b"]).send().await;
+    let answer = provider.decision_call("tv", "authorize", "Cablevision", &["a", "b"]).send().await;
     assert_eq!(refused(&answer, 400), "too_many_resources");
 }

@@ -147,8 +147,9 @@ async fn an_operators_assertion_is_accepted_once() {
     let provider = Provider::start().await;
     let code = provider.code("tv", "Cablevision").await;
     let form = format!("RelayState={code}&username=ann&password=any");
-    let said = http::call(provider.address, "POST", "/operators/Cablevision/login").form(form).send().await;
-    let back = said.header("location").to_owned();
+    let response =
+        http::call(provider.address, "POST", "/operators/Cablevision/login").form(form).send().await;
+    let back = response.header("location").to_owned();
     open(&provider, &back).await.elsewhere();
     open(&provider, &back).await.page(400);
 }

@@ -70,14 +70,15 @@ async fn responses_conform_to_the_providers_openapi_files() {
     provider
         .control("POST", "verdicts", json!({ "resource": "b", "code": "authorization_denied_by_mvpd" }))
         .await;
-    let asked =
-        |question: &str, mvpd: &str, resources: &[&str]| provider.asked("tv", question, mvpd, resources);
+    let decision_call = |question: &str, mvpd: &str, resources: &[&str]| {
+        provider.decision_call("tv", question, mvpd, resources)
+    };
     for question in ["authorize", "preauthorize"] {
-        let decisions = sent(asked(question, "Cablevision", &["a", "b"]), 200).await;
+        let decisions = sent(decision_call(question, "Cablevision", &["a", "b"]), 200).await;
         assert_eq!(decisions["decisions"][1]["authorized"], false, "{decisions}");
-        sent(asked(question, "TempPass", &["a"]), 200).await;
+        sent(decision_call(question, "TempPass", &["a"]), 200).await;
     }
-    let six = asked("preauthorize", "Cablevision", &["a", "b", "c", "d", "e", "f"]);
+    let six = decision_call("preauthorize", "Cablevision", &["a", "b", "c", "d", "e", "f"]);
     assert_eq!(sent(six, 400).await["code"], "too_many_resources");
 
     // Single sign-on.

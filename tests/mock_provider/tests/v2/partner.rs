@@ -25,10 +25,10 @@ const PLACE: &str = "domainName=example.com&redirectUrl=https%3A%2F%2Fexample.co
 async fn a_partner_login_becomes_a_profile() {
     let provider = Provider::start().await;
     let granted = status("granted", "Cablevision", LATER);
-    let asked = ok(&session(&provider, &granted, PLACE).send().await);
-    assert_eq!((&asked["actionName"], &asked["mvpd"]), (&json!("partner_profile"), &json!("Cablevision")));
-    assert_eq!(asked["authenticationRequest"]["type"], "saml");
-    let exchange = provider.of("tv", "POST", asked["url"].as_str().expect("a url"));
+    let action = ok(&session(&provider, &granted, PLACE).send().await);
+    assert_eq!((&action["actionName"], &action["mvpd"]), (&json!("partner_profile"), &json!("Cablevision")));
+    assert_eq!(action["authenticationRequest"]["type"], "saml");
+    let exchange = provider.of("tv", "POST", action["url"].as_str().expect("a url"));
     let exchange =
         exchange.header("ap-partner-framework-status", &granted).form("SAMLResponse=PGE%2BPC9hPg%3D%3D");
     let profiles = ok(&exchange.send().await)["profiles"].clone();

@@ -34,8 +34,8 @@ async fn a_device_has_a_profile_of_each_type_with_each_operator() {
 async fn attributes_have_values_of_every_type() {
     let provider = Provider::start().await;
     let failed = json!({ "error": "invalid_configuration_user_metadata_certificate" });
-    let said = json!({ "visits": 3, "score": 0.5, "zip": failed });
-    put(&provider, "tv", "Cablevision", json!({ "attributes": said, "user": "ann" })).await;
+    let attributes = json!({ "visits": 3, "score": 0.5, "zip": failed });
+    put(&provider, "tv", "Cablevision", json!({ "attributes": attributes, "user": "ann" })).await;
     put(&provider, "phone", "Cablevision", json!({ "user": "ann" })).await;
     let of = async |device: &str| {
         provider.profiles(device, "/Cablevision").await["Cablevision"]["attributes"].clone()
@@ -56,8 +56,8 @@ async fn a_profile_ends_by_expiry_and_invalidation() {
     put(&provider, "tv", "Cablevision", json!({ "ttl_ms": 0 })).await;
     put(&provider, "tv", "Dish", json!({})).await;
     put(&provider, "phone", "Dish", json!({})).await;
-    let meant = json!({ "device_id": "tv", "mvpd": "Dish" });
-    assert_eq!(provider.control("POST", "profiles/invalidate", meant).await, json!({ "invalidated": 1 }));
+    let filter = json!({ "device_id": "tv", "mvpd": "Dish" });
+    assert_eq!(provider.control("POST", "profiles/invalidate", filter).await, json!({ "invalidated": 1 }));
     for path in ["", "/Cablevision", "/Dish"] {
         assert_eq!(provider.profiles("tv", path).await, json!({}), "{path}");
     }

@@ -111,12 +111,12 @@ impl Provider {
 
     /// The decisions on these resources.
     pub async fn decide(&self, device: &str, question: &str, mvpd: &str, resources: &[&str]) -> Vec<Value> {
-        let answer = self.asked(device, question, mvpd, resources).send().await;
+        let answer = self.decision_call(device, question, mvpd, resources).send().await;
         ok(&answer)["decisions"].as_array().expect("a list").clone()
     }
 
     /// The same call before it is sent.
-    pub fn asked(&self, device: &str, question: &str, mvpd: &str, resources: &[&str]) -> Call {
+    pub fn decision_call(&self, device: &str, question: &str, mvpd: &str, resources: &[&str]) -> Call {
         let call = self.of(device, "POST", &format!("/api/v2/REF/decisions/{question}/{mvpd}"));
         let call = call.header("content-type", "application/json");
         call.body(json!({ "resources": resources }).to_string())

@@ -22,7 +22,7 @@ fn identity(email: &str) -> String {
 }
 
 async fn authorized(provider: &Provider, device: &str, email: &str, resource: &str) -> Value {
-    let call = provider.asked(device, "authorize", "Flexible", &[resource]);
+    let call = provider.decision_call(device, "authorize", "Flexible", &[resource]);
     ok(&call.header("ap-temppass-identity", identity(email)).send().await)["decisions"][0].clone()
 }
 
@@ -92,7 +92,7 @@ async fn a_promotional_trial_requires_the_viewers_identity() {
     for header in ["", "no base64!", "W10=", "e30="] {
         let calls = [
             provider.of("tv", "GET", "/api/v2/REF/profiles/Flexible"),
-            provider.asked("tv", "authorize", "Flexible", &["a"]),
+            provider.decision_call("tv", "authorize", "Flexible", &["a"]),
         ];
         for call in calls {
             let answer = call.header("ap-temppass-identity", header).send().await;

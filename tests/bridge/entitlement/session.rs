@@ -52,14 +52,14 @@ async fn a_viewer_logs_in_watches_and_logs_out() {
         (token.expire_time.expect("ends"), permitted.expire_time.expect("ends"));
     assert!(token_ends.seconds < decision_ends.seconds);
 
-    let asked = bridge.while_time_passes(client.preauthorize(preauthorize("", &["b", "a", "b"]))).await;
-    let decisions = asked.expect("decides").into_inner().decisions;
+    let answer = bridge.while_time_passes(client.preauthorize(preauthorize("", &["b", "a", "b"]))).await;
+    let decisions = answer.expect("decides").into_inner().decisions;
     let resources: Vec<_> = decisions.iter().map(|decision| decision.resource_id.as_str()).collect();
     assert_eq!(resources, ["b", "a", "b"]);
     assert!(decisions.iter().all(|decision| decision.decision() == Decision::Permit), "{decisions:?}");
 
-    let asked = bridge.while_time_passes(client.get_user_metadata(metadata())).await;
-    let response = asked.expect("returns attributes").into_inner();
+    let answer = bridge.while_time_passes(client.get_user_metadata(metadata())).await;
+    let response = answer.expect("returns attributes").into_inner();
     assert_eq!(response.encrypted_attributes, ["zip"]);
     assert_eq!(response.update_time, found.issue_time);
     let attributes = response.attributes.expect("present").fields;

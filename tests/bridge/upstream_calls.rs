@@ -215,8 +215,8 @@ async fn every_upstream_call_has_the_user_agent_of_the_device_or_this_server() {
         }
         let own = concat!("passbridge/", env!("CARGO_PKG_VERSION"));
         let calls = bridge.provider.calls().await;
-        let said = calls.iter().map(|call| call["headers"]["user-agent"].as_str().unwrap_or("none"));
-        let of_devices: Vec<_> = said.filter(|user_agent| *user_agent != own).collect();
+        let user_agents = calls.iter().map(|call| call["headers"]["user-agent"].as_str().unwrap_or("none"));
+        let of_devices: Vec<_> = user_agents.filter(|user_agent| *user_agent != own).collect();
         assert_eq!(of_devices, devices, "creates have the device's User-Agent, other calls have ours");
     }
 }
