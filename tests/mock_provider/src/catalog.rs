@@ -9,7 +9,7 @@ use crate::{
     effect::merge,
     mvpd::{Behavior, Mvpd},
     problem,
-    trial::Rule,
+    trial::TrialLimits,
 };
 
 const MINUTE: i64 = 60 * 1000;
@@ -34,15 +34,15 @@ impl Default for Catalog {
             Mvpd { is_proxy: Some(true), ..Mvpd::named("Proxied_Cable", "Proxied Cable") },
             Mvpd { is_proxy: Some(true), ..Mvpd::named("Proxied_Fiber", "Proxied Fiber") },
             Mvpd::temp_pass("TempPass", BASIC),
-            Mvpd::temp_pass("TempPass_10min", Rule { duration_ms: 10 * MINUTE, max_resources: None }),
+            Mvpd::temp_pass("TempPass_10min", TrialLimits { duration_ms: 10 * MINUTE, max_resources: None }),
             Mvpd::temp_pass("TempPassREF", PROMOTIONAL),
         ];
         Self(mvpds.into_iter().map(Rc::new).collect())
     }
 }
 
-const BASIC: Rule = Rule { duration_ms: 4 * HOUR, max_resources: None };
-const PROMOTIONAL: Rule = Rule { duration_ms: 24 * HOUR, max_resources: Some(5) };
+const BASIC: TrialLimits = TrialLimits { duration_ms: 4 * HOUR, max_resources: None };
+const PROMOTIONAL: TrialLimits = TrialLimits { duration_ms: 24 * HOUR, max_resources: Some(5) };
 
 impl Catalog {
     /// The operator, if it is integrated with the service provider.
@@ -57,8 +57,8 @@ impl Catalog {
     /// The operator. An id that starts like a TempPass is one even if it is not listed.
     pub(crate) fn find(&self, id: &str) -> Option<Rc<Mvpd>> {
         self.listed(id).cloned().or_else(|| {
-            let rule = if id.starts_with("TempPassREF") { PROMOTIONAL } else { BASIC };
-            id.starts_with("TempPass").then(|| Rc::new(Mvpd::temp_pass(id, rule)))
+            let limits = if id.starts_with("TempPassREF") { PROMOTIONAL } else { BASIC };
+            id.starts_with("TempPass").then(|| Rc::new(Mvpd::temp_pass(id, limits)))
         })
     }
 

@@ -22,7 +22,7 @@ pub(crate) struct Code([u8; 7]);
 pub(crate) struct Codes<T> {
     held: HashMap<Code, Held<T>>,
     /// The expiry of each code, including codes that were already deleted.
-    ends: BinaryHeap<Reverse<(i64, Code)>>,
+    expiries: BinaryHeap<Reverse<(i64, Code)>>,
 }
 
 #[derive(Debug)]
@@ -57,7 +57,7 @@ impl Serialize for Code {
 
 impl<T> Default for Codes<T> {
     fn default() -> Self {
-        Self { held: HashMap::new(), ends: BinaryHeap::new() }
+        Self { held: HashMap::new(), expiries: BinaryHeap::new() }
     }
 }
 
@@ -65,7 +65,7 @@ impl<T> Codes<T> {
     /// Stores the value until then.
     pub(crate) fn insert(&mut self, code: Code, expires: i64, now: i64, value: T) {
         self.held.insert(code, Held { expires, value });
-        self.ends.push(Reverse((expires, code)));
+        self.expiries.push(Reverse((expires, code)));
         self.drop_expired(now);
     }
 
@@ -88,10 +88,10 @@ impl<T> Codes<T> {
     }
 
     fn drop_expired(&mut self, now: i64) {
-        while let Some(&Reverse((expires, code))) = self.ends.peek()
-            && (expires <= now || self.ends.len() > CAPACITY)
+        while let Some(&Reverse((expires, code))) = self.expiries.peek()
+            && (expires <= now || self.expiries.len() > CAPACITY)
         {
-            self.ends.pop();
+            self.expiries.pop();
             if self.held.get(&code).is_some_and(|held| held.expires == expires) {
                 self.held.remove(&code);
             }

@@ -17,13 +17,13 @@
 //! | `POST, DELETE /mock/verdicts` | sets decisions, and removes these settings (`decision`) |
 //! | `POST /mock/forget_tokens`, `/mock/forget_clients` | deletes tokens, or clients with their tokens |
 
-mod order;
+mod v2;
 
 use http::{Method, StatusCode};
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 
-use crate::{answer::Answer, call::Call, fault::Fault, profile::ProfileOrder, regcode, session, state::Mock};
+use crate::{answer::Answer, call::Call, fault::Fault, profile::ProfileSpec, regcode, session, state::Mock};
 
 #[derive(Deserialize)]
 struct Advance {
@@ -36,7 +36,7 @@ struct LoginOrder {
     code: String,
     mvpd: Option<String>,
     #[serde(default)]
-    profile: ProfileOrder,
+    profile: ProfileSpec,
 }
 
 /// The response of the control API.
@@ -49,18 +49,18 @@ fn operate(mock: &mut Mock, call: &Call) -> Result<Answer, Answer> {
         (&Method::GET, "/mock/calls") => return Ok(Answer::json(StatusCode::OK, mock.calls.entries())),
         (&Method::GET, "/mock/state") => return Ok(state(mock)),
         (&Method::GET, "/mock/rates") => return Ok(Answer::json(StatusCode::OK, &mock.calls.rates())),
-        (&Method::GET, "/mock/mvpds") => return Ok(order::mvpds(mock)),
-        (&Method::POST, "/mock/settings") => return order::settings(mock, call),
-        (&Method::POST, "/mock/profiles/invalidate") => return order::invalidate(mock, call),
+        (&Method::GET, "/mock/mvpds") => return Ok(v2::mvpds(mock)),
+        (&Method::POST, "/mock/settings") => return v2::settings(mock, call),
+        (&Method::POST, "/mock/profiles/invalidate") => return v2::invalidate(mock, call),
         (&Method::POST, "/mock/clock") => return advance(mock, call),
         (&Method::POST, "/mock/login") => return login(mock, call),
         (&Method::POST, "/mock/faults") => mock.faults.add(Fault::parse(&call.body).map_err(bad_request)?),
         (&Method::DELETE, "/mock/faults") => mock.faults.clear(),
         (&Method::DELETE, "/mock/calls") => mock.calls.clear(),
-        (&Method::POST, "/mock/mvpds") => order::change_mvpd(mock, call)?,
-        (&Method::DELETE, "/mock/mvpds") => order::remove_mvpd(mock, call)?,
+        (&Method::POST, "/mock/mvpds") => v2::change_mvpd(mock, call)?,
+        (&Method::DELETE, "/mock/mvpds") => v2::remove_mvpd(mock, call)?,
         (&Method::POST, "/mock/accounts") => mock.accounts.insert(read(call)?),
-        (&Method::POST, "/mock/profiles") => order::put_profile(mock, call)?,
+        (&Method::POST, "/mock/profiles") => v2::put_profile(mock, call)?,
         (&Method::POST, "/mock/verdicts") => mock.verdicts.add(read(call)?),
         (&Method::DELETE, "/mock/verdicts") => mock.verdicts.clear(),
         (&Method::POST, "/mock/forget_tokens") => mock.clients.forget_tokens(),

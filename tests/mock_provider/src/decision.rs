@@ -51,7 +51,7 @@ pub(crate) fn decide(
     let mvpd = mock.catalog.integrated(&owner.service_provider, mvpd)?;
     let resources = resources(mock, request, question)?;
     let identity = viewer::identity(request.call);
-    let is_promotional = mvpd.behavior.trial.is_some_and(|rule| rule.is_promotional());
+    let is_promotional = mvpd.behavior.trial.is_some_and(|limits| limits.is_promotional());
     if is_promotional && identity.is_none() {
         return Err(problem::INVALID_IDENTITY.answer());
     }
@@ -92,7 +92,7 @@ fn decision(
     let verdict = mock.verdicts.hit(owner, &mvpd.id, question, resource);
     let outcome = match (verdict, &mvpd.behavior.trial) {
         (Some(verdict), _) => verdict.outcome(natural_source(mvpd), now, &mock.settings),
-        (None, Some(rule)) => trial::decide(mock, owner, &mvpd.id, rule, question, resource, identity),
+        (None, Some(limits)) => trial::decide(mock, owner, &mvpd.id, limits, question, resource, identity),
         (None, None) => without_trial(mock, owner, mvpd),
     };
     DecisionContext { owner, mvpd, question, now, settings: &mock.settings }.item(resource, &outcome)

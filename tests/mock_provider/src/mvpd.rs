@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::trial::Rule;
+use crate::trial::TrialLimits;
 
 /// An operator: its members in the configuration response, and its behavior in the mock.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -54,7 +54,7 @@ pub(crate) struct Behavior {
     /// The service providers that it is integrated with; by default all.
     pub service_providers: Option<Vec<String>>,
     /// The limits of its trials, if it is a TempPass.
-    pub trial: Option<Rule>,
+    pub trial: Option<TrialLimits>,
     /// Whether it has a logout page.
     pub has_logout: bool,
     /// The degradation rule by which the provider bypasses the operator.
@@ -103,8 +103,8 @@ impl Mvpd {
     }
 
     /// A TempPass with its own trials.
-    pub(crate) fn temp_pass(id: &str, rule: Rule) -> Self {
-        let behavior = Behavior { trial: Some(rule), ..Behavior::default() };
+    pub(crate) fn temp_pass(id: &str, limits: TrialLimits) -> Self {
+        let behavior = Behavior { trial: Some(limits), ..Behavior::default() };
         let named = Self::named(id, id);
         Self { is_temp_pass: Some(true), auth_per_aggregator: Some(true), behavior, ..named }
     }

@@ -1,7 +1,7 @@
 //! Profiles: the logins of a device, v2.
 
-mod order;
 mod read;
+mod spec;
 mod temporary;
 
 use std::collections::{BTreeMap, HashMap};
@@ -12,8 +12,8 @@ use uuid::Uuid;
 
 use crate::owner::Owner;
 
-pub(crate) use order::ProfileOrder;
 pub(crate) use read::{all, answer, by_code, by_mvpd};
+pub(crate) use spec::ProfileSpec;
 
 /// A viewer's login on a device.
 #[derive(Debug, Clone)]
@@ -101,7 +101,7 @@ impl Profiles {
     pub(crate) fn find(&self, owner: &Owner, mvpd: &str, now: i64) -> LoginState<'_> {
         match self.0.get(owner).and_then(|profiles| profiles.get(mvpd)) {
             None => LoginState::Missing,
-            Some(profile) => profile.standing(now),
+            Some(profile) => profile.login_state(now),
         }
     }
 
@@ -109,7 +109,7 @@ impl Profiles {
     pub(crate) fn valid(&self, owner: &Owner, now: i64) -> impl Iterator<Item = (&str, &Profile)> {
         let profiles = self.0.get(owner).into_iter().flatten();
         let valid =
-            profiles.filter(move |(_, profile)| matches!(profile.standing(now), LoginState::Valid(_)));
+            profiles.filter(move |(_, profile)| matches!(profile.login_state(now), LoginState::Valid(_)));
         valid.map(|(mvpd, profile)| (mvpd.as_str(), profile))
     }
 
@@ -121,10 +121,10 @@ impl Profiles {
     }
 
     /// Invalidates the matching logins and returns their number.
-    pub(crate) fn invalidate(&mut self, is_meant: impl Fn(&Owner, &str) -> bool) -> usize {
+    pub(crate) fn invalidate(&mut self, matches: impl Fn(&Owner, &str) -> bool) -> usize {
         let mut count = 0;
         for (owner, profiles) in &mut self.0 {
-            for (_, profile) in profiles.iter_mut().filter(|(mvpd, _)| is_meant(owner, mvpd)) {
+            for (_, profile) in profiles.iter_mut().filter(|(mvpd, _)| matches(owner, mvpd)) {
                 profile.is_invalidated = true;
                 count += 1;
             }
@@ -134,7 +134,7 @@ impl Profiles {
 }
 
 impl Profile {
-    fn standing(&self, now: i64) -> LoginState<'_> {
+    fn login_state(&self, now: i64) -> LoginState<'_> {
         if self.is_invalidated {
             LoginState::Invalidated
         } else if self.not_after <= now {

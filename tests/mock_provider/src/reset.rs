@@ -10,7 +10,7 @@ use crate::{
 
 /// `DELETE /reset-tempass/v3/reset`
 pub(crate) fn specific(mock: &mut Mock, call: &Call) -> Result<Answer, Answer> {
-    reset(mock, call, "device_id", |subject| match subject {
+    reset(mock, call, "device_id", |holder| match holder {
         TrialHolder::Device(device) => Some(device),
         TrialHolder::Identity(_) => None,
     })
@@ -18,13 +18,13 @@ pub(crate) fn specific(mock: &mut Mock, call: &Call) -> Result<Answer, Answer> {
 
 /// `DELETE /reset-tempass/v3/reset/generic`
 pub(crate) fn generic(mock: &mut Mock, call: &Call) -> Result<Answer, Answer> {
-    reset(mock, call, "key", |subject| match subject {
+    reset(mock, call, "key", |holder| match holder {
         TrialHolder::Identity(identity) => Some(identity),
         TrialHolder::Device(_) => None,
     })
 }
 
-/// Resets trials of subjects of one kind: the subject in the parameter, or all.
+/// Resets trials of holders of one kind: the holder in the parameter, or all.
 fn reset(
     mock: &mut Mock,
     call: &Call,
@@ -35,8 +35,8 @@ fn reset(
     let requestor = required(call, &parameters, "requestor_id")?;
     let mvpd = required(call, &parameters, "mvpd_id")?;
     let only = parameters.get(parameter).filter(|value| *value != "all");
-    mock.trials.reset(requestor, mvpd, |subject| {
-        name(subject).is_some_and(|name| only.is_none_or(|only| only == name))
+    mock.trials.reset(requestor, mvpd, |holder| {
+        name(holder).is_some_and(|name| only.is_none_or(|only| only == name))
     });
     Ok(Answer::nothing())
 }

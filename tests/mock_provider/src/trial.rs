@@ -10,7 +10,7 @@ use crate::attribute::{identifier, plain};
 /// The limits of a TempPass.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Rule {
+pub(crate) struct TrialLimits {
     /// The duration; zero or negative means a misconfigured TempPass.
     pub duration_ms: i64,
     /// The maximum number of resources, if it is promotional.
@@ -18,7 +18,7 @@ pub(crate) struct Rule {
     pub max_resources: Option<usize>,
 }
 
-/// The subject of a trial.
+/// The holder of a trial.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) enum TrialHolder {
     /// A device, by its decoded fingerprint.
@@ -47,7 +47,7 @@ pub(crate) enum Denial {
 #[derive(Debug, Default)]
 pub(crate) struct Trials(HashMap<(String, String), HashMap<TrialHolder, Trial>>);
 
-impl Rule {
+impl TrialLimits {
     /// Returns whether the configuration is valid.
     pub(crate) fn is_valid(&self) -> bool {
         self.duration_ms > 0
@@ -59,40 +59,40 @@ impl Rule {
     }
 }
 
-/// The subjects of this trial.
-pub(crate) fn subjects(rule: &Rule, device: String, identity: Option<String>) -> Vec<TrialHolder> {
-    let identity = identity.filter(|_| rule.is_promotional()).map(TrialHolder::Identity);
+/// The holders of this trial.
+pub(crate) fn holders(limits: &TrialLimits, device: String, identity: Option<String>) -> Vec<TrialHolder> {
+    let identity = identity.filter(|_| limits.is_promotional()).map(TrialHolder::Identity);
     [TrialHolder::Device(device)].into_iter().chain(identity).collect()
 }
 
 impl Trials {
-    /// The trial of any of the subjects. If several have one, the stricter limits apply.
-    pub(crate) fn find(&self, service_provider: &str, mvpd: &str, subjects: &[TrialHolder]) -> Option<Trial> {
+    /// The trial of any of the holders. If several have one, the stricter limits apply.
+    pub(crate) fn find(&self, service_provider: &str, mvpd: &str, holders: &[TrialHolder]) -> Option<Trial> {
         let trials = self.0.get(&key(service_provider, mvpd))?;
-        subjects.iter().filter_map(|subject| trials.get(subject)).cloned().reduce(Trial::merge)
+        holders.iter().filter_map(|holder| trials.get(holder)).cloned().reduce(Trial::merge)
     }
 
-    /// Stores the trial for each of the subjects.
+    /// Stores the trial for each of the holders.
     pub(crate) fn keep(
         &mut self,
         service_provider: &str,
         mvpd: &str,
-        subjects: Vec<TrialHolder>,
+        holders: Vec<TrialHolder>,
         trial: &Trial,
     ) {
         let trials = self.0.entry(key(service_provider, mvpd)).or_default();
-        trials.extend(subjects.into_iter().map(|subject| (subject, trial.clone())));
+        trials.extend(holders.into_iter().map(|holder| (holder, trial.clone())));
     }
 
-    /// Resets the trials of these subjects.
+    /// Resets the trials of these holders.
     pub(crate) fn reset(
         &mut self,
         service_provider: &str,
         mvpd: &str,
-        is_meant: impl Fn(&TrialHolder) -> bool,
+        matches: impl Fn(&TrialHolder) -> bool,
     ) {
         if let Some(trials) = self.0.get_mut(&key(service_provider, mvpd)) {
-            trials.retain(|subject, _| !is_meant(subject));
+            trials.retain(|holder, _| !matches(holder));
         }
     }
 }
@@ -103,7 +103,7 @@ fn key(service_provider: &str, mvpd: &str) -> (String, String) {
 
 impl Trial {
     /// A trial that starts now.
-    pub(crate) fn begin(now: i64) -> Self {
+    pub(crate) fn start(now: i64) -> Self {
         Self { started: now, resources: Vec::new() }
     }
 
@@ -116,21 +116,21 @@ impl Trial {
     }
 
     /// Its expiry.
-    pub(crate) fn ends(&self, rule: &Rule) -> i64 {
-        self.started.saturating_add(rule.duration_ms)
+    pub(crate) fn expiry(&self, limits: &TrialLimits) -> i64 {
+        self.started.saturating_add(limits.duration_ms)
     }
 
     /// Returns whether it has expired.
-    pub(crate) fn is_over(&self, rule: &Rule, now: i64) -> bool {
-        now >= self.ends(rule)
+    pub(crate) fn is_expired(&self, limits: &TrialLimits, now: i64) -> bool {
+        now >= self.expiry(limits)
     }
 
     /// Uses the resource. An already used one can be used until the trial expires.
-    pub(crate) fn take(&mut self, resource: &str, rule: &Rule, now: i64) -> Result<(), Denial> {
-        if self.is_over(rule, now) {
+    pub(crate) fn take(&mut self, resource: &str, limits: &TrialLimits, now: i64) -> Result<(), Denial> {
+        if self.is_expired(limits, now) {
             return Err(Denial::Duration);
         }
-        let Some(max) = rule.max_resources else { return Ok(()) };
+        let Some(max) = limits.max_resources else { return Ok(()) };
         if self.resources.iter().any(|used| used == resource) {
             return Ok(());
         }
@@ -142,27 +142,27 @@ impl Trial {
     }
 
     /// The denial of a resource that was not used yet, if any.
-    pub(crate) fn is_used_up(&self, rule: &Rule, now: i64) -> Option<Denial> {
-        if self.is_over(rule, now) {
+    pub(crate) fn is_used_up(&self, limits: &TrialLimits, now: i64) -> Option<Denial> {
+        if self.is_expired(limits, now) {
             return Some(Denial::Duration);
         }
-        let has_all = rule.max_resources.is_some_and(|max| self.resources.len() >= max);
+        let has_all = limits.max_resources.is_some_and(|max| self.resources.len() >= max);
         has_all.then_some(Denial::Resources)
     }
 
     /// The trial as a profile of this device.
-    pub(crate) fn to_json(&self, rule: &Rule, device: &str) -> Value {
+    pub(crate) fn to_json(&self, limits: &TrialLimits, device: &str) -> Value {
         let mut attributes = json!({
-            "expiration_date": plain(json!(self.ends(rule))),
+            "expiration_date": plain(json!(self.expiry(limits))),
             "userID": plain(json!(format!("temppass_{}", identifier(device)))),
         });
-        if let Some(max) = rule.max_resources {
+        if let Some(max) = limits.max_resources {
             attributes["remaining_resources"] = plain(json!(max.saturating_sub(self.resources.len())));
             attributes["used_assets"] = plain(json!(self.resources));
         }
         json!({
             "notBefore": self.started,
-            "notAfter": self.ends(rule),
+            "notAfter": self.expiry(limits),
             "issuer": "Adobe",
             "type": "temporary",
             "attributes": attributes,

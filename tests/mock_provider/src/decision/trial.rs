@@ -5,7 +5,7 @@ use crate::{
     owner::Owner,
     problem,
     state::Mock,
-    trial::{self, Denial, Rule, Trial},
+    trial::{self, Denial, Trial, TrialLimits},
 };
 
 const SOURCE: &str = "temppass";
@@ -16,25 +16,25 @@ pub(super) fn decide(
     mock: &mut Mock,
     owner: &Owner,
     mvpd: &str,
-    rule: &Rule,
+    limits: &TrialLimits,
     question: Question,
     resource: &str,
     identity: Option<&str>,
 ) -> Outcome {
-    if !rule.is_valid() {
+    if !limits.is_valid() {
         return Outcome::deny(SOURCE, problem::TEMPORARY_ACCESS_CONFIGURATION);
     }
     let now = mock.clock.now();
-    let subjects = trial::subjects(rule, owner.device.clone(), identity.map(str::to_owned));
-    let found = mock.trials.find(&owner.service_provider, mvpd, &subjects);
-    let mut trial = found.unwrap_or_else(|| Trial::begin(now));
-    match trial.take(resource, rule, now) {
+    let holders = trial::holders(limits, owner.device.clone(), identity.map(str::to_owned));
+    let found = mock.trials.find(&owner.service_provider, mvpd, &holders);
+    let mut trial = found.unwrap_or_else(|| Trial::start(now));
+    match trial.take(resource, limits, now) {
         Ok(()) => {
-            let ends = trial.ends(rule);
+            let expiry = trial.expiry(limits);
             if question == Question::Authorize {
-                mock.trials.keep(&owner.service_provider, mvpd, subjects, &trial);
+                mock.trials.keep(&owner.service_provider, mvpd, holders, &trial);
             }
-            Outcome::permit(SOURCE, Some(ends))
+            Outcome::permit(SOURCE, Some(expiry))
         }
         Err(Denial::Duration) => Outcome::deny(SOURCE, problem::DURATION_EXCEEDED),
         Err(Denial::Resources) => Outcome::deny(SOURCE, problem::RESOURCES_EXCEEDED),

@@ -58,15 +58,15 @@ impl Verdicts {
         question: Question,
         resource: &str,
     ) -> Option<Verdict> {
-        let fits = |verdict: &&mut Verdict| verdict.fits(owner, mvpd, question, resource);
-        let verdict = self.0.iter_mut().rev().find(fits)?;
+        let matches = |verdict: &&mut Verdict| verdict.matches(owner, mvpd, question, resource);
+        let verdict = self.0.iter_mut().rev().find(matches)?;
         verdict.times = verdict.times.map(|times| times - 1);
         Some(verdict.clone())
     }
 }
 
 impl Verdict {
-    fn fits(&self, owner: &Owner, mvpd: &str, question: Question, resource: &str) -> bool {
+    fn matches(&self, owner: &Owner, mvpd: &str, question: Question, resource: &str) -> bool {
         let is = |expected: &Option<String>, found: &str| {
             expected.as_deref().is_none_or(|expected| expected == found)
         };

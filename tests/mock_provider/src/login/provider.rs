@@ -4,7 +4,7 @@ use super::{MSO_PAGES, OPERATOR_PAGES, broken, redirect};
 use crate::{
     answer::Answer,
     call::{Call, Parameters, encode},
-    profile::ProfileOrder,
+    profile::ProfileSpec,
     session,
     state::Mock,
 };
@@ -68,8 +68,8 @@ pub(crate) fn consume_assertion(mock: &mut Mock, call: &Call) -> Answer {
     let redirect_url = session.parameters.redirect_url.clone().unwrap_or_default();
     if let Some(viewer) = assertion.viewer {
         session.login = Some(assertion.mvpd.clone());
-        let order = ProfileOrder::of_viewer(viewer.user_name, viewer.attributes);
-        let profile = order.make(mock, &owner, &assertion.mvpd, Some(id));
+        let spec = ProfileSpec::of_viewer(viewer.user_name, viewer.attributes);
+        let profile = spec.make(mock, &owner, &assertion.mvpd, Some(id));
         mock.profiles.insert(owner, &assertion.mvpd, profile);
     }
     redirect(&redirect_url)

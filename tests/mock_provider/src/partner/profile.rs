@@ -4,7 +4,7 @@ use super::{PartnerStatus, check_partner};
 use crate::{
     answer::Answer,
     device, problem,
-    profile::{self, ProfileOrder, ProfileType},
+    profile::{self, ProfileSpec, ProfileType},
     request::Request,
     state::Mock,
 };
@@ -18,8 +18,8 @@ pub(crate) fn exchange(mock: &mut Mock, request: &Request<'_>, partner: &str) ->
     let response = parameters.get("SAMLResponse").and_then(device::decode);
     // Any SAML response means that the viewer is logged in, because none can be signed for a mock (assumption).
     response.ok_or_else(|| problem::INVALID_SAML_RESPONSE.answer())?;
-    let order = ProfileOrder::of_type(ProfileType::AppleSso);
-    let profile = order.make(mock, &owner, &operator.id, None);
+    let spec = ProfileSpec::of_type(ProfileType::AppleSso);
+    let profile = spec.make(mock, &owner, &operator.id, None);
     let shown = profile.to_json();
     mock.profiles.insert(owner, &operator.id, profile);
     Ok(profile::answer([(operator.id.clone(), shown)]))

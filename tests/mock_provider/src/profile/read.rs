@@ -56,8 +56,8 @@ fn with_mvpd(
     identity: Option<String>,
 ) -> Result<Option<Value>, Answer> {
     let mvpd = mock.catalog.integrated(&owner.service_provider, id)?;
-    if let Some(rule) = &mvpd.behavior.trial {
-        return of_trial(mock, owner, id, rule, identity);
+    if let Some(limits) = &mvpd.behavior.trial {
+        return of_trial(mock, owner, id, limits, identity);
     }
     Ok(match mock.profiles.find(owner, id, mock.clock.now()) {
         LoginState::Valid(profile) => Some(profile.to_json()),

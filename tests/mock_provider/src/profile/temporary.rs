@@ -9,7 +9,7 @@ use crate::{
     problem,
     settings::TrialProfiles,
     state::Mock,
-    trial::{self, Denial, Rule, Trial},
+    trial::{self, Denial, Trial, TrialLimits},
 };
 
 /// The prefix of the user id of a degraded profile.
@@ -20,25 +20,25 @@ pub(super) fn of_trial(
     mock: &Mock,
     owner: &Owner,
     mvpd: &str,
-    rule: &Rule,
+    limits: &TrialLimits,
     identity: Option<String>,
 ) -> Result<Option<Value>, Answer> {
-    if !rule.is_valid() {
+    if !limits.is_valid() {
         return Err(problem::TEMPORARY_ACCESS_CONFIGURATION.answer());
     }
-    if rule.is_promotional() && identity.is_none() {
+    if limits.is_promotional() && identity.is_none() {
         return Err(problem::INVALID_IDENTITY.answer());
     }
     let now = mock.clock.now();
-    let subjects = trial::subjects(rule, owner.device.clone(), identity);
-    let found = mock.trials.find(&owner.service_provider, mvpd, &subjects);
+    let holders = trial::holders(limits, owner.device.clone(), identity);
+    let found = mock.trials.find(&owner.service_provider, mvpd, &holders);
     if mock.settings.trial_profiles == TrialProfiles::Begun {
-        let begun = found.filter(|trial| !trial.is_over(rule, now));
-        return Ok(begun.map(|trial| trial.to_json(rule, &owner.device)));
+        let active = found.filter(|trial| !trial.is_expired(limits, now));
+        return Ok(active.map(|trial| trial.to_json(limits, &owner.device)));
     }
-    let trial = found.unwrap_or_else(|| Trial::begin(now));
-    match trial.is_used_up(rule, now) {
-        None => Ok(Some(trial.to_json(rule, &owner.device))),
+    let trial = found.unwrap_or_else(|| Trial::start(now));
+    match trial.is_used_up(limits, now) {
+        None => Ok(Some(trial.to_json(limits, &owner.device))),
         Some(Denial::Duration) => Err(problem::DURATION_EXCEEDED.answer()),
         Some(Denial::Resources) => Err(problem::RESOURCES_EXCEEDED.answer()),
     }

@@ -5,7 +5,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{bad_request, read};
-use crate::{answer::Answer, call::Call, effect::merge, owner::Owner, profile::ProfileOrder, state::Mock};
+use crate::{answer::Answer, call::Call, effect::merge, owner::Owner, profile::ProfileSpec, state::Mock};
 
 #[derive(Deserialize)]
 struct PutLogin {
@@ -15,7 +15,7 @@ struct PutLogin {
     /// The client; by default the one that registered last.
     client: Option<String>,
     #[serde(flatten)]
-    profile: ProfileOrder,
+    profile: ProfileSpec,
 }
 
 /// A filter of logins; absent members match all.

@@ -10,7 +10,7 @@ use crate::{attribute, owner::Owner, state::Mock};
 /// The properties of a profile that differ from the usual one.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-pub(crate) struct ProfileOrder {
+pub(crate) struct ProfileSpec {
     r#type: ProfileType,
     issuer: Option<String>,
     not_before_ms: Option<i64>,
@@ -22,7 +22,7 @@ pub(crate) struct ProfileOrder {
     attributes: Map<String, Value>,
 }
 
-impl ProfileOrder {
+impl ProfileSpec {
     /// The usual profile of this type.
     pub(crate) fn of_type(r#type: ProfileType) -> Self {
         Self { r#type, ..Self::default() }
