@@ -24,7 +24,7 @@ fn faults() -> Vec<(&'static str, Value, Code, &'static str, &'static str)> {
             "already expired",
         ),
         unavailable(
-            "sends a code with odd characters",
+            "sends a code with invalid characters",
             json!({ "merge": { "code": "../A b" } }),
             "invalid code",
         ),

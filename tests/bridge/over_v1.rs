@@ -175,8 +175,8 @@ async fn the_backend_is_selected_by_requestor() {
             ] {
                 bridge.provider.forget_calls().await;
                 bare(&bridge, "GET", &path).send().await;
-                let came = bridge.provider.calls_to("/api/v1/").await.len();
-                assert_eq!(came, usize::from(backend == BackendKind::V1), "{environment:?} {path}");
+                let forwarded = bridge.provider.calls_to("/api/v1/").await.len();
+                assert_eq!(forwarded, usize::from(backend == BackendKind::V1), "{environment:?} {path}");
             }
         }
     }
@@ -227,17 +227,17 @@ async fn with_several_backends_the_requestor_is_found_outside_the_query() {
     };
     let both = Device { token: access_token(&bridge.server, both).await, server: &bridge.server };
     let (over_v1, over_v2) = (of(REQUESTOR).await, of("UNKNOWN").await);
-    let came = async |call: Call| {
+    let forwarded = async |call: Call| {
         bridge.provider.forget_calls().await;
         call.send().await;
         bridge.provider.calls_to("/api/v1/").await.len()
     };
     let preview = "/api/v1/authenticate/freepreview.json";
     let form = |requestor: &str| format!("requestor_id={requestor}&deviceId=device&mso_id=TempPass");
-    assert_eq!(came(both.call("POST", preview).form(form(REQUESTOR))).await, 1);
-    assert_eq!(came(both.call("POST", preview).form(form("UNKNOWN"))).await, 0);
+    assert_eq!(forwarded(both.call("POST", preview).form(form(REQUESTOR))).await, 1);
+    assert_eq!(forwarded(both.call("POST", preview).form(form("UNKNOWN"))).await, 0);
     let check = "/api/v1/checkauthn.json?deviceId=device";
-    assert_eq!(came(over_v1.call("GET", check)).await, 1);
-    assert_eq!(came(over_v2.call("GET", check)).await, 0);
-    assert_eq!(came(both.call("GET", check)).await, 1, "the environment's backend");
+    assert_eq!(forwarded(over_v1.call("GET", check)).await, 1);
+    assert_eq!(forwarded(over_v2.call("GET", check)).await, 0);
+    assert_eq!(forwarded(both.call("GET", check)).await, 1, "the environment's backend");
 }

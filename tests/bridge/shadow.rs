@@ -149,14 +149,14 @@ async fn two_misses_with_an_error_between_them_are_not_reported_as_a_login() {
     let bridge = Bridge::over(BackendKind::V1).await;
     let created = bridge.created().await;
     for status in [404, 418, 404] {
-        let odd = serde_json::json!({
+        let fault = serde_json::json!({
             "path": "/reggie/v1/REF/regcode/", "method": "GET", "times": 1,
             "status": { "status": status, "content_type": "application/json", "body": "{}" },
         });
-        bridge.provider.fault(odd).await;
+        bridge.provider.fault(fault).await;
     }
     let mut stream = bridge.watch(&created.code).await;
-    let looked_four_times = async {
+    let four_lookups = async {
         while bridge.provider.calls_to("/reggie/v1/REF/regcode/").await.len() < 4 {
             tokio::task::yield_now().await;
         }
@@ -164,7 +164,7 @@ async fn two_misses_with_an_error_between_them_are_not_reported_as_a_login() {
     let watched = async {
         tokio::select! {
             message = stream.message() => panic!("the watch ended: {message:?}"),
-            () = looked_four_times => {}
+            () = four_lookups => {}
         }
     };
     bridge.while_time_passes(watched).await;

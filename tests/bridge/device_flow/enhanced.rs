@@ -24,7 +24,7 @@ fn error(answer: &Answer, status: u16) -> Value {
 }
 
 #[tokio::test]
-async fn an_enhanced_error_has_a_code_and_a_trace_id() {
+async fn an_enhanced_error_has_a_code_an_action_and_a_trace_id() {
     let bridge = Bridge::configured(BackendKind::V2, |config| {
         configure(config);
         let environment = config.environments.get_mut("default").expect("present");

@@ -135,7 +135,7 @@ async fn decisions_have_their_source() {
 }
 
 #[tokio::test]
-async fn a_decision_requires_one_to_a_few_resources() {
+async fn a_decision_with_no_or_too_many_resources_is_refused() {
     let provider = logged_in().await;
     for resources in [&[] as &[&str], &[""], &["news", " "]] {
         let answer = provider.decision_call("tv", "authorize", "Cablevision", resources).send().await;
