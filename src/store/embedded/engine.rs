@@ -180,8 +180,20 @@ impl EmbeddedEngine {
         Ok(None)
     }
 
+    /// Looks up a ledger entry in `lasting`, then in the bucket that the index names. Only a miss in both costs a snapshot, because
+    /// a commit may move the entry between the two lookups.
+    pub(super) fn find_ledger(&self, key: &[u8]) -> StoreResult<Option<UserValue>> {
+        if let Some(value) = self.lasting.get(key).map_err(unavailable)? {
+            return Ok(Some(value));
+        }
+        match self.find_in_buckets(key)? {
+            Some(found) => Ok(Some(found.value)),
+            None => self.find_anywhere(key),
+        }
+    }
+
     /// Looks up a key in `lasting` and then in every bucket, all in one snapshot, so that a key that is being moved is found.
-    pub(super) fn find_anywhere(&self, key: &[u8]) -> StoreResult<Option<UserValue>> {
+    fn find_anywhere(&self, key: &[u8]) -> StoreResult<Option<UserValue>> {
         let snapshot = self.snapshot();
         if let Some(value) = snapshot.get(&self.lasting, key).map_err(unavailable)? {
             return Ok(Some(value));

@@ -25,7 +25,7 @@ impl Ledger for EmbeddedStore {
     async fn get(&self, key: &LedgerKey) -> StoreResult<Option<LedgerEntry>> {
         let engine = self.core.engine()?;
         let engine = engine.as_ref().ok_or_else(closed)?;
-        let Some(value) = engine.find_anywhere(&record::ledger_key(key))? else { return Ok(None) };
+        let Some(value) = engine.find_ledger(&record::ledger_key(key))? else { return Ok(None) };
         let entry = record::decode_ledger(&value)?;
         Ok(Some(entry).filter(|entry| is_live(entry, self.core.clock.now())))
     }

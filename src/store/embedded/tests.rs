@@ -298,6 +298,31 @@ async fn a_code_is_always_found_while_its_record_moves_between_buckets() {
     assert_eq!(read.await.expect("ends"), 0);
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_ledger_entry_is_always_found_while_it_moves_to_a_bucket_and_back() {
+    let harness = EmbeddedHarness::new();
+    let store = harness.embedded();
+    let (key, reader) = (ledger_key("kind", "moves"), store.clone());
+    store.put_if_absent(&key, entry("lasts", None)).await.expect("works");
+    let done = Arc::new(std::sync::atomic::AtomicBool::new(false));
+    let (moving, read_key) = (done.clone(), key.clone());
+    let read = tokio::spawn(async move {
+        let mut misses = 0;
+        while !moving.load(Ordering::Relaxed) {
+            misses += u32::from(Ledger::get(&reader, &read_key).await.expect("readable").is_none());
+            tokio::task::yield_now().await;
+        }
+        misses
+    });
+    let soon = harness.clock.now() + TTL;
+    for _ in 0..250 {
+        assert!(store.swap(&key, Some(b"lasts"), Some(entry("ends", Some(soon)))).await.expect("works"));
+        assert!(store.swap(&key, Some(b"ends"), Some(entry("lasts", None))).await.expect("works"));
+    }
+    done.store(true, Ordering::Relaxed);
+    assert_eq!(read.await.expect("ends"), 0);
+}
+
 /// A file system whose free space the test sets.
 #[derive(Debug)]
 struct DecidedSpace(AtomicU64);
