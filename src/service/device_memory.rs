@@ -33,6 +33,14 @@ pub struct ReportedDevice {
 }
 
 impl ReportedDevice {
+    /// Whether `device` already has all values that the call contains.
+    fn is_applied_to(&self, device: &KnownDevice) -> bool {
+        let Self { device_info, user_agent, temp_pass_identity } = self;
+        (device_info.is_none() || *device_info == device.device_info)
+            && (user_agent.is_empty() || *user_agent == device.user_agent)
+            && (temp_pass_identity.is_none() || *temp_pass_identity == device.temp_pass_identity)
+    }
+
     /// Overwrites the remembered values. Values that the call does not contain stay.
     pub fn apply_to(&self, device: &mut KnownDevice) {
         if let Some(device_info) = &self.device_info {
@@ -158,16 +166,36 @@ impl DeviceMemory {
         Ok(())
     }
 
-    /// The device that an id without an application or a user refers to. Clients in the field only name both when they
-    /// create a code, and mean the same device in every other call.
+    /// The device that an id without an application or a user refers to. If it has another id, `key` gets that id. Clients in
+    /// the field only name both when they create a code, and mean the same device in every other call.
     ///
     /// # Errors
     /// Those of the store.
-    pub async fn resolve_id(&self, named: DeviceKey) -> Result<DeviceId> {
-        if self.devices.get(&named).await?.is_some() {
-            return Ok(named.device_id);
+    pub async fn resolve(&self, key: &mut DeviceKey) -> Result<Option<StoredDevice>> {
+        if let Some(stored) = self.devices.get(key).await? {
+            return Ok(Some(stored));
         }
-        Ok(self.devices.of_name(&named).await?.unwrap_or(named.device_id))
+        let Some(device_id) = self.devices.of_name(key).await? else { return Ok(None) };
+        key.device_id = device_id;
+        self.devices.get(key).await
+    }
+
+    /// Updates the device that was read as `stored` with what it reports, and returns the result. Nothing is written if the
+    /// device reports nothing new.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn apply(
+        &self,
+        reported: &ReportedDevice,
+        key: &DeviceKey,
+        stored: StoredDevice,
+    ) -> Result<Option<StoredDevice>> {
+        if reported.is_applied_to(&stored.device) {
+            return Ok(Some(stored));
+        }
+        self.update(key, |known| reported.apply_to(known)).await?;
+        self.get(key).await
     }
 
     /// The device of a code.

@@ -38,6 +38,7 @@ macro_rules! device {
         place.zip(id).map(|(place, id)| DeviceContext {
             place,
             id,
+            may_be_scoped: false,
             info,
             user_agent,
             device_type: String::new(),

@@ -42,12 +42,6 @@ impl EntitlementCall<'_> {
         let legacy = legacy(parameters, violations);
         let id = id.map(|id| id.scoped(&legacy.app_id, &legacy.device_user));
         let place = self.place(id.as_ref(), violations).await?;
-        let id = match (&place, id) {
-            (Some(place), Some(id)) if legacy.app_id.is_empty() && legacy.device_user.is_empty() => {
-                Some(self.face.entitlement.resolve_device_id(place, id).await?)
-            }
-            (_, id) => id,
-        };
         let info = device_info(call, parameters, violations).map(|(info, _)| info);
         let user_agent = user_agent(call, violations);
         let hints = hints(call, parameters, violations);
@@ -58,6 +52,7 @@ impl EntitlementCall<'_> {
         Ok(place.zip(id).map(|(place, id)| DeviceContext {
             place,
             id,
+            may_be_scoped: legacy.app_id.is_empty() && legacy.device_user.is_empty(),
             info,
             user_agent,
             device_type,

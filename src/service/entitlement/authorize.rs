@@ -53,11 +53,11 @@ impl EntitlementService {
         request: AuthorizeResource,
     ) -> Result<ResourceAuthorization> {
         let AuthorizeResource { login, resource, keeps_token } = request;
-        let Login { device, mvpd } = login;
+        let Login { mut device, mvpd } = login;
         let place = &device.place;
         caller.require(Permission::EntitlementsAuthorize, &place.environment, &place.requestor)?;
         let connection = self.connect(caller, place)?;
-        let stored = self.recall(&device).await?;
+        let stored = self.recall(&mut device).await?;
         if keeps_token
             && mvpd.is_none()
             && let Some(authorized) = self.decided_before(stored.as_ref(), &resource)

@@ -23,7 +23,12 @@ impl EntitlementService {
     /// # Errors
     /// `PermissionMissing`, `Unsupported`, `StoreUnavailable` and those of an upstream of
     /// [`Error`](crate::domain::error::Error); `InvalidFields` if the operator is not a TempPass.
-    pub async fn begin_temp_pass(&self, caller: &Caller, device: DeviceContext, mvpd: MvpdId) -> Result<()> {
+    pub async fn begin_temp_pass(
+        &self,
+        caller: &Caller,
+        mut device: DeviceContext,
+        mvpd: MvpdId,
+    ) -> Result<()> {
         let place = &device.place;
         caller.require(Permission::EntitlementsLogin, &place.environment, &place.requestor)?;
         let connection = self.connect(caller, place)?;
@@ -32,6 +37,7 @@ impl EntitlementService {
                 "must be a TempPass of the requestor; to log in with an operator, a viewer needs a code";
             return Err(Violation::new("mso_id", text).into());
         }
+        self.resolve(&mut device).await?;
         self.begin(&device.key(), &device.facts(), &mvpd, None).await
     }
 

@@ -8,7 +8,7 @@ use crate::domain::{
     caller::{Caller, Permission},
     entitlement::Profile,
     error::{Error, Result},
-    id::{DeviceId, EnvironmentName, Place, RequestorId},
+    id::{DeviceId, EnvironmentName, RequestorId},
     known_device::{DeviceKey, KnownDevice, KnownLogin, LoginStanding, PendingCode},
     port::StoredDevice,
     registration_code::CodeKey,
@@ -34,11 +34,11 @@ impl EntitlementService {
     ///
     /// # Errors
     /// See [`Self::check_login`].
-    pub async fn login_token(&self, caller: &Caller, device: DeviceContext) -> Result<KnownLogin> {
+    pub async fn login_token(&self, caller: &Caller, mut device: DeviceContext) -> Result<KnownLogin> {
         let place = &device.place;
         caller.require(Permission::EntitlementsRead, &place.environment, &place.requestor)?;
         let connection = self.connect(caller, place)?;
-        let stored = self.recall(&device).await?;
+        let stored = self.recall(&mut device).await?;
         self.poll(&connection, device, stored, Urgency::Poll).await
     }
 
@@ -52,14 +52,6 @@ impl EntitlementService {
         device_id: &DeviceId,
     ) -> Result<Option<RequestorId>> {
         self.parts.memory.requestor_of(environment, device_id).await
-    }
-
-    /// The device that an id refers to which is sent without an application or a user.
-    ///
-    /// # Errors
-    /// `StoreUnavailable` of [`Error`].
-    pub async fn resolve_device_id(&self, place: &Place, device_id: DeviceId) -> Result<DeviceId> {
-        self.parts.memory.resolve_id(DeviceKey { place: place.clone(), device_id }).await
     }
 
     /// The login of a device: the remembered login if it is fresh enough, otherwise the upstream's answer. Concurrent

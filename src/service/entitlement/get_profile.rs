@@ -26,9 +26,9 @@ impl EntitlementService {
         caller: &Caller,
         login: Login,
     ) -> Result<(Profile, Option<KnownLogin>)> {
-        let Login { device, mvpd } = login;
+        let Login { mut device, mvpd } = login;
         let connection = self.connect(caller, &device.place)?;
-        let stored = self.recall(&device).await?;
+        let stored = self.recall(&mut device).await?;
         let now = self.parts.clock.now();
         let subject = self.subject(&device, stored.as_ref().map(|stored| &*stored.device))?;
         let known = || stored.as_ref().and_then(|stored| stored.device.mvpd_to_ask(now)).cloned();

@@ -22,11 +22,11 @@ impl EntitlementService {
     /// # Errors
     /// `PermissionMissing`, `Unsupported`, `InvalidFields`, `StoreUnavailable` and those of an upstream of
     /// [`Error`](crate::domain::error::Error). If several occur, the first.
-    pub async fn log_out(&self, caller: &Caller, device: DeviceContext) -> Result<LoggedOut> {
+    pub async fn log_out(&self, caller: &Caller, mut device: DeviceContext) -> Result<LoggedOut> {
         let place = device.place.clone();
         caller.require(Permission::EntitlementsLogout, &place.environment, &place.requestor)?;
         let connection = self.connect(caller, &place)?;
-        let stored = self.recall(&device).await?;
+        let stored = self.recall(&mut device).await?;
         let subject = self.subject(&device, stored.as_ref().map(|stored| &*stored.device))?;
         let (key, now) = (device.key(), self.parts.clock.now());
         let polled = PolledDevice::new(&key);

@@ -39,13 +39,13 @@ impl EntitlementService {
     pub async fn media_token(
         &self,
         caller: &Caller,
-        device: DeviceContext,
+        mut device: DeviceContext,
         resource: Resource,
     ) -> Result<MediaTokenAnswer> {
         let place = &device.place;
         caller.require(Permission::EntitlementsAuthorize, &place.environment, &place.requestor)?;
         let connection = self.connect(caller, place)?;
-        let stored = self.recall(&device).await?;
+        let stored = self.recall(&mut device).await?;
         if let Some(issued) = self.take_token(&device, &resource).await? {
             return Ok(MediaTokenAnswer::Issued(issued));
         }

@@ -90,6 +90,9 @@ pub struct DeviceContext {
     /// Environment and requestor.
     pub place: Place,
     pub id: DeviceId,
+    /// Whether the call names no application or user beside the id. The id may then refer to a device that named one when it
+    /// created its code.
+    pub may_be_scoped: bool,
     /// The device information that it sends.
     pub info: Option<DeviceInfo>,
     /// Its User-Agent; empty if unknown.
@@ -111,6 +114,7 @@ impl DeviceContext {
         Self {
             place: key.place.clone(),
             id: key.device_id.clone(),
+            may_be_scoped: false,
             info: None,
             user_agent: String::new(),
             device_type: UNKNOWN_DEVICE.to_owned(),
@@ -182,26 +186,29 @@ impl EntitlementService {
         Ok(BackendCall { backend, context: Backends::context(caller.context(), api)? })
     }
 
-    /// The remembered facts about the device, updated with what it reports in this call.
-    async fn recall(&self, device: &DeviceContext) -> Result<Option<StoredDevice>> {
-        let (memory, key) = (&self.parts.memory, device.key());
-        let stored = memory.get(&key).await?;
-        let Some(known) = &stored else { return Ok(None) };
-        let facts = device.facts();
-        let apply = |known: &mut KnownDevice| facts.apply_to(known);
-        let mut updated = (*known.device).clone();
-        apply(&mut updated);
-        if updated == *known.device {
-            return Ok(stored);
+    /// The remembered facts about the device, updated with what it reports in this call. Resolves the device's id.
+    async fn recall(&self, device: &mut DeviceContext) -> Result<Option<StoredDevice>> {
+        match self.resolve(device).await? {
+            Some(stored) => self.parts.memory.apply(&device.facts(), &device.key(), stored).await,
+            None => Ok(None),
         }
-        memory.update(&key, apply).await?;
-        memory.get(&key).await
+    }
+
+    /// The remembered facts about the device. The device gets the id under which they are stored.
+    async fn resolve(&self, device: &mut DeviceContext) -> Result<Option<StoredDevice>> {
+        let (memory, mut key) = (&self.parts.memory, device.key());
+        if !device.may_be_scoped {
+            return memory.get(&key).await;
+        }
+        let stored = memory.resolve(&mut key).await?;
+        device.id = key.device_id;
+        Ok(stored)
     }
 
     /// The device information for the upstream. In order of precedence: what the device reports, what it reported
     /// before, the configured default, and what its User-Agent implies.
     fn subject(&self, device: &DeviceContext, known: Option<&KnownDevice>) -> Result<EntitlementSubject> {
-        let DeviceContext { place, id, info, user_agent, device_type, ip, temp_pass_identity, hints } =
+        let DeviceContext { place, id, info, user_agent, device_type, ip, temp_pass_identity, hints, .. } =
             device;
         let policy = self.parts.policy.load();
         let configured = policy.login_defaults(place).and_then(|login| login.device_info.as_ref());

@@ -37,11 +37,11 @@ impl EntitlementService {
     /// # Errors
     /// See [`EntitlementService::authorize`].
     pub async fn preauthorize(&self, caller: &Caller, request: Preauthorize) -> Result<Preauthorized> {
-        let Preauthorize { login: Login { device, mvpd }, resources } = request;
+        let Preauthorize { login: Login { mut device, mvpd }, resources } = request;
         let place = &device.place;
         caller.require(Permission::EntitlementsAuthorize, &place.environment, &place.requestor)?;
         let connection = self.connect(caller, place)?;
-        let stored = self.recall(&device).await?;
+        let stored = self.recall(&mut device).await?;
         match self.decider(&connection, &device, stored.as_ref(), mvpd).await? {
             DecidingLogin::Mvpd(mvpd) => {
                 self.could_watch(&connection, &device, stored.as_ref(), mvpd, &resources).await

@@ -40,13 +40,13 @@ impl EntitlementService {
     pub async fn kept_decision(
         &self,
         caller: &Caller,
-        device: DeviceContext,
+        mut device: DeviceContext,
         resource: &Resource,
     ) -> Result<StoredDecision> {
         let place = &device.place;
         caller.require(Permission::EntitlementsAuthorize, &place.environment, &place.requestor)?;
         let connection = self.connect(caller, place)?;
-        let stored = self.recall(&device).await?;
+        let stored = self.recall(&mut device).await?;
         if let DecidingLogin::NotLoggedIn { has_expired } =
             self.decider(&connection, &device, stored.as_ref(), None).await?
         {
