@@ -115,3 +115,6 @@ fn digest(login: &KnownLogin) -> u128 {
     let time = login.issue_time.map(|time| time.as_millis()).unwrap_or_default();
     xxh3_128(format!("{} {time}", login.mvpd).as_bytes())
 }
+
+#[cfg(test)]
+mod tests;
