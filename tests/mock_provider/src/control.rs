@@ -7,7 +7,7 @@
 //! | `GET /mock/rates` | counts the calls by endpoint and address, with the most in less than a second |
 //! | `GET /mock/state` | counts registrations, tokens and codes |
 //! | `POST /mock/clock` | advances the clock by `advance_ms` |
-//! | `POST /mock/login` | completes the login of a `service_provider`'s `code`, with a `profile` other than the default if given |
+//! | `POST /mock/login` | completes the login of a `service_provider`'s `code`; `profile` overrides the default profile |
 //! | `POST, DELETE /mock/faults` | adds faults of calls, and removes them (`fault`) |
 //! | `POST /mock/settings` | changes `settings` and returns them |
 //! | `GET, POST, DELETE /mock/mvpds` | lists, changes and removes operators by `id` (`mvpd`) |
