@@ -25,13 +25,13 @@ const PAUSE: Duration = Duration::from_millis(20);
 const CHECKS: usize = 3_000;
 
 /// The servers and the cluster that they share.
-pub struct Replicas {
+pub struct ServersOnCluster {
     servers: Vec<ServerProcess>,
     cluster: Arc<Cluster>,
     _folder: TempDir,
 }
 
-impl Replicas {
+impl ServersOnCluster {
     /// Starts servers with this number of TempPasses on an empty cluster. A write waits for `wait_replicas` replicas.
     pub fn new(temp_passes: usize, wait_replicas: u32) -> Self {
         let cluster = Cluster::start(&ClusterOptions {

@@ -12,12 +12,12 @@ use crate::{
 };
 
 /// The server and its folder.
-pub struct Embedded {
+pub struct EmbeddedServer {
     folder: TempDir,
     server: ServerProcess,
 }
 
-impl Embedded {
+impl EmbeddedServer {
     /// Starts a server with this number of TempPasses and an empty store.
     pub fn new(temp_passes: usize) -> Self {
         let folder = tempfile::tempdir().expect("a folder");

@@ -26,8 +26,8 @@ pub struct History {
 impl History {
     /// An empty history.
     pub fn new() -> Self {
-        let head = json!({"history": {"version": 1, "max_resources": MAX_RESOURCES}});
-        Self { clock: Clock::new(), lines: Mutex::new(vec![head.to_string()]) }
+        let header = json!({"history": {"version": 1, "max_resources": MAX_RESOURCES}});
+        Self { clock: Clock::new(), lines: Mutex::new(vec![header.to_string()]) }
     }
 
     /// Awaits the outcome of a call, and records it with the start and end between which it took effect. A call with unknown outcome

@@ -16,7 +16,10 @@ mod workload;
 
 use std::{fs, path::Path};
 
-use crate::{checker::Verdict, cluster::Replicas, embedded::Embedded, history::History, workload::Workload};
+use crate::{
+    checker::Verdict, cluster::ServersOnCluster, embedded::EmbeddedServer, history::History,
+    workload::Workload,
+};
 
 /// The number of TempPasses of a history, which are used one after another, so that each has few calls.
 const TEMP_PASSES: usize = 40;
@@ -26,7 +29,7 @@ const KILLS: u64 = 8;
 
 /// Records a history on the embedded store with this seed, including kills of the server, and checks it.
 async fn crash_and_check(seed: u64) -> Verdict {
-    let mut embedded = Embedded::new(TEMP_PASSES);
+    let mut embedded = EmbeddedServer::new(TEMP_PASSES);
     let servers = embedded.servers();
     let crash = async |servers: &_, history: &_, faults| embedded.crash(servers, history, faults);
     let over = |progress: run::Progress| progress.faults >= KILLS;
@@ -67,7 +70,7 @@ async fn histories_of_many_seeds_are_linearizable() {
 #[tokio::test]
 #[ignore = "takes minutes"]
 async fn anomalies_are_counted_while_primaries_are_killed() {
-    count_anomalies("killed", async |replicas, history, faults| replicas.fail_over(history, faults).await)
+    count_anomalies("killed", async |cluster, history, faults| cluster.fail_over(history, faults).await)
         .await;
 }
 
@@ -75,20 +78,18 @@ async fn anomalies_are_counted_while_primaries_are_killed() {
 #[tokio::test]
 #[ignore = "takes minutes"]
 async fn anomalies_are_counted_while_primaries_are_partitioned() {
-    count_anomalies("partitioned", async |replicas, history, faults| {
-        replicas.partition(history, faults).await
-    })
-    .await;
+    count_anomalies("partitioned", async |cluster, history, faults| cluster.partition(history, faults).await)
+        .await;
 }
 
-async fn count_anomalies(name: &str, fault: impl AsyncFn(&Replicas, &History, u64)) {
+async fn count_anomalies(name: &str, fault: impl AsyncFn(&ServersOnCluster, &History, u64)) {
     let setting =
         |name, default| std::env::var(name).map_or(default, |count| count.parse::<u32>().expect("a number"));
     let wait_replicas = setting("PASSBRIDGE_HISTORY_WAIT_REPLICAS", 2);
     let faults = setting("PASSBRIDGE_HISTORY_FAULTS", 6);
-    let replicas = Replicas::new(400, wait_replicas);
-    let servers = replicas.servers();
-    let inject = async |_: &_, history: &_, faults| fault(&replicas, history, faults).await;
+    let cluster = ServersOnCluster::new(400, wait_replicas);
+    let servers = cluster.servers();
+    let inject = async |_: &_, history: &_, faults| fault(&cluster, history, faults).await;
     let over = |progress: run::Progress| progress.faults >= u64::from(faults);
     let history = run::record(servers, Workload::new(400), 8, inject, over).await;
     let verdict = check(&history, &format!("{name}-{wait_replicas}"), &["-anomalies"]);
@@ -99,7 +100,7 @@ async fn count_anomalies(name: &str, fault: impl AsyncFn(&Replicas, &History, u6
 /// Tests the checker, without which the other tests would prove nothing.
 #[tokio::test]
 async fn lost_acknowledged_writes_are_detected() {
-    let mut embedded = Embedded::new(TEMP_PASSES);
+    let mut embedded = EmbeddedServer::new(TEMP_PASSES);
     let servers = embedded.servers();
     let backup = tempfile::tempdir().expect("a folder");
     let backup = backup.path();

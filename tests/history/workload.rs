@@ -25,11 +25,11 @@ const RESOURCES: usize = 5;
 pub struct Workload {
     /// The total number of TempPasses.
     temp_passes: usize,
-    known: Mutex<Known>,
+    known: Mutex<KnownObjects>,
 }
 
 #[derive(Default)]
-struct Known {
+struct KnownObjects {
     /// All created codes, and those that clients currently use.
     codes: Vec<String>,
     current: VecDeque<String>,
@@ -112,7 +112,7 @@ impl Workload {
     }
 }
 
-impl Known {
+impl KnownObjects {
     fn request_id(&mut self, random: &mut fastrand::Rng) -> String {
         let in_use = self.requests.len().saturating_sub(REQUESTS);
         let available = self.requests[in_use..].iter_mut().filter(|(_, uses)| *uses < REQUEST_USES);

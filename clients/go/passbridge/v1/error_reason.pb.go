@@ -203,7 +203,7 @@ const (
 	// Use a name that reflection lists. For a health check, the empty name is the server itself.
 	ErrorReason_ERROR_REASON_SERVICE_UNKNOWN ErrorReason = 16
 	// RESOURCE_EXHAUSTED, with `google.rpc.RetryInfo`. A rate limit is exceeded. The metadata `limit` names it:
-	// `grpc.address_limit` limits calls from one IP address; `abandoned_creates` limits creates that were cancelled, or whose
+	// `grpc.address_limit` limits calls from one IP address; `abandoned_creates` limits creates that were canceled, or whose
 	// deadline passed, before their response: 60 a minute per caller and IP address.
 	//
 	// ```json

@@ -67,6 +67,7 @@ type RegistrationCodeServiceClient interface {
 	// - INVALID_ARGUMENT `INVALID_FIELD`: a field is missing or exceeds its limit.
 	// - INVALID_ARGUMENT `REQUEST_ID_REUSED`: the `request_id` was used with a different request.
 	// - RESOURCE_EXHAUSTED `LIVE_CODES_EXHAUSTED`: the environment has reached its limit of live codes.
+	// - RESOURCE_EXHAUSTED `THROTTLED`: too many creates were canceled, or reached their deadline, before their response.
 	// - FAILED_PRECONDITION `ALREADY_AUTHENTICATED`: the device is already logged in (v2 only).
 	CreateRegistrationCode(ctx context.Context, in *CreateRegistrationCodeRequest, opts ...grpc.CallOption) (*CreateRegistrationCodeResponse, error)
 	// Returns a pending code.
@@ -205,6 +206,7 @@ type RegistrationCodeServiceServer interface {
 	// - INVALID_ARGUMENT `INVALID_FIELD`: a field is missing or exceeds its limit.
 	// - INVALID_ARGUMENT `REQUEST_ID_REUSED`: the `request_id` was used with a different request.
 	// - RESOURCE_EXHAUSTED `LIVE_CODES_EXHAUSTED`: the environment has reached its limit of live codes.
+	// - RESOURCE_EXHAUSTED `THROTTLED`: too many creates were canceled, or reached their deadline, before their response.
 	// - FAILED_PRECONDITION `ALREADY_AUTHENTICATED`: the device is already logged in (v2 only).
 	CreateRegistrationCode(context.Context, *CreateRegistrationCodeRequest) (*CreateRegistrationCodeResponse, error)
 	// Returns a pending code.

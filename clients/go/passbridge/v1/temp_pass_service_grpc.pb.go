@@ -74,10 +74,12 @@ type TempPassServiceClient interface {
 	//
 	// Each item gets one response, in any order, with the status that its own call would have had. A failed item never ends
 	// the stream. At most 256 items are in flight. The server applies back-pressure: it does not read further items until one
-	// in flight has completed and the caller has read the responses. If the call is cancelled, items that have started
+	// in flight has completed and the caller has read the responses. If the call is canceled, items that have started
 	// complete.
 	//
 	// Permission: that of each item.
+	//
+	// Errors: RESOURCE_EXHAUSTED `BATCHES_EXHAUSTED`: too many batches are open.
 	BatchResetTempPass(ctx context.Context, opts ...grpc.CallOption) (grpc.BidiStreamingClient[BatchResetTempPassRequest, BatchResetTempPassResponse], error)
 	// Decides whether a resource may be watched with a trial, and starts the trial if there is none.
 	//
@@ -207,10 +209,12 @@ type TempPassServiceServer interface {
 	//
 	// Each item gets one response, in any order, with the status that its own call would have had. A failed item never ends
 	// the stream. At most 256 items are in flight. The server applies back-pressure: it does not read further items until one
-	// in flight has completed and the caller has read the responses. If the call is cancelled, items that have started
+	// in flight has completed and the caller has read the responses. If the call is canceled, items that have started
 	// complete.
 	//
 	// Permission: that of each item.
+	//
+	// Errors: RESOURCE_EXHAUSTED `BATCHES_EXHAUSTED`: too many batches are open.
 	BatchResetTempPass(grpc.BidiStreamingServer[BatchResetTempPassRequest, BatchResetTempPassResponse]) error
 	// Decides whether a resource may be watched with a trial, and starts the trial if there is none.
 	//

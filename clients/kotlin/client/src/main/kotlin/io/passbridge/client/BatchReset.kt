@@ -17,10 +17,10 @@ private const val IN_FLIGHT = 256
 /** Resets [items] over one stream, which [open] starts. */
 internal fun batchReset(
     items: Flow<BatchResetTempPassRequest>,
-    failures: Failures,
+    errors: ErrorConverter,
     open: (Flow<BatchResetTempPassRequest>) -> Flow<BatchResetTempPassResponse>,
 ): Flow<BatchAnswer> = flow {
-    val batch = Batch(failures)
+    val batch = Batch(errors)
     val answers = flow {
         emitAll(open(items.map(batch::sent)))
         if (batch.unanswered.isNotEmpty()) {
@@ -30,7 +30,7 @@ internal fun batchReset(
     emitAll(answers.map(batch::answer).catch { throw batch.interrupted(it) })
 }
 
-private class Batch(private val failures: Failures) {
+private class Batch(private val errors: ErrorConverter) {
     private val slots = Semaphore(IN_FLIGHT)
 
     /** By the number that is sent as `item_id`, because the caller's own need not be unique. */
@@ -55,13 +55,13 @@ private class Batch(private val failures: Failures) {
             "the server answered the item ${response.itemId}, which is not in flight"
         }
         slots.release()
-        val error = response.status.takeIf { it.code != Status.Code.OK.value() }?.let(failures::of)
+        val error = response.status.takeIf { it.code != Status.Code.OK.value() }?.let(errors::of)
         answered++
         if (error != null) failed++
         return BatchAnswer(item, error, response.resetCount.takeIf { response.hasResetCount() }, answered, failed)
     }
 
-    fun interrupted(problem: Throwable): Throwable = when (val error = failures.of(problem)) {
+    fun interrupted(problem: Throwable): Throwable = when (val error = errors.of(problem)) {
         null -> problem
         else -> PassbridgeException.BatchInterrupted(unanswered, error.failure, error)
     }

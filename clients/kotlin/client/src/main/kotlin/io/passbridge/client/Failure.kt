@@ -21,7 +21,7 @@ internal class Failure(val status: Status, val details: ErrorDetails, val cause:
 }
 
 /** Converts statuses to exceptions, for a client of this [target]. */
-internal class Failures(private val target: String, private val sendsToken: Boolean) {
+internal class ErrorConverter(private val target: String, private val sendsToken: Boolean) {
     /** Null if [problem] is not the failure of a call. */
     fun of(problem: Throwable): PassbridgeException? = when (problem) {
         is PassbridgeException -> problem

@@ -57,7 +57,7 @@ import java.time.Duration
 import java.util.concurrent.TimeUnit
 
 /**
- * A client of passbridge. Every function fails only with a [PassbridgeException], unless it is cancelled.
+ * A client of passbridge. Every function fails only with a [PassbridgeException], unless it is canceled.
  *
  * Create one client per program: it keeps its connections open and is safe for concurrent use. Java callers use [blocking].
  */
@@ -93,7 +93,7 @@ public class PassbridgeClient private constructor(private val shared: Shared, de
      * the `id` of the code, so that it detects a release in between. A state is not repeated.
      */
     public fun watchRegistrationCode(request: WatchRegistrationCodeRequest): Flow<RegistrationCode> =
-        watch(request, shared.failures, shared.channel::isShutdown, codes::watchRegistrationCode)
+        watch(request, shared.errors, shared.channel::isShutdown, codes::watchRegistrationCode)
 
     /** Watches this record, and no later one with the same [code]. */
     public fun watchRegistrationCode(code: RegistrationCode): Flow<RegistrationCode> = watchRegistrationCode(
@@ -142,7 +142,7 @@ public class PassbridgeClient private constructor(private val shared: Shared, de
      * [PassbridgeException.BatchInterrupted], which has the unanswered items.
      */
     public fun batchResetTempPass(items: Flow<BatchResetTempPassRequest>): Flow<BatchAnswer> =
-        batchReset(items, shared.failures, trials::batchResetTempPass)
+        batchReset(items, shared.errors, trials::batchResetTempPass)
 
     /** Lists the pay-TV operators (MVPDs) with which viewers of a requestor can log in, and its TempPasses. */
     public suspend fun listMvpds(request: ListMvpdsRequest): ListMvpdsResponse =
@@ -179,7 +179,7 @@ public class PassbridgeClient private constructor(private val shared: Shared, de
     public fun blocking(): BlockingPassbridgeClient = BlockingPassbridgeClient(this)
 
     /** Converts the error of a stub on [channel]. Returns null if [problem] is not the failure of a call. */
-    public fun asError(problem: Throwable): PassbridgeException? = shared.failures.of(problem)
+    public fun asError(problem: Throwable): PassbridgeException? = shared.errors.of(problem)
 
     /** Closes the connections and cancels running calls. */
     override fun close() {
@@ -230,7 +230,7 @@ public class PassbridgeClient private constructor(private val shared: Shared, de
 private class Shared(val channel: ManagedChannel, options: PassbridgeOptions) {
     private val credentials = options.token?.let { TokenCredentials(it, options.sendsTokenOverPlaintext) }
     private val background = CoroutineScope(SupervisorJob() + Dispatchers.Default)
-    val failures = Failures(channel.authority(), sendsToken = credentials != null)
+    val errors = ErrorConverter(channel.authority(), sendsToken = credentials != null)
 
     init {
         background.reconnect(channel)

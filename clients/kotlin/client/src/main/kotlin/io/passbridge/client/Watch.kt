@@ -19,7 +19,7 @@ import kotlin.random.Random
 /** Watches a code across several streams, which [open] starts. */
 internal fun watch(
     request: WatchRegistrationCodeRequest,
-    failures: Failures,
+    errors: ErrorConverter,
     isClosed: () -> Boolean,
     open: (WatchRegistrationCodeRequest) -> Flow<WatchRegistrationCodeResponse>,
 ): Flow<RegistrationCode> = flow {
@@ -32,12 +32,12 @@ internal fun watch(
         states.map { it.registrationCode }
             .onEach(progress::received)
             .retryWhen { problem, _ ->
-                val pause = failures.of(problem)?.takeUnless { isClosed() }?.let(progress::pauseAfter)
+                val pause = errors.of(problem)?.takeUnless { isClosed() }?.let(progress::pauseAfter)
                 pause?.let { delay(it) }
                 pause != null
             }
             .distinctUntilChanged()
-            .catch { throw failures.of(it) ?: it },
+            .catch { throw errors.of(it) ?: it },
     )
 }
 

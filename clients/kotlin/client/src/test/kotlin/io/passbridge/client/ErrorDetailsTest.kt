@@ -45,7 +45,7 @@ class ErrorDetailsTest {
         assertFalse(error(whole, later).detailsCut)
     }
 
-    private fun error(vararg details: Any) = Failures("a target", sendsToken = false).of(
+    private fun error(vararg details: Any) = ErrorConverter("a target", sendsToken = false).of(
         RpcStatus.newBuilder()
             .setCode(Status.Code.INVALID_ARGUMENT.value()).setMessage("no").addAllDetails(details.toList())
             .build(),

@@ -17,8 +17,8 @@ import com.google.rpc.Status as RpcStatus
 
 /** When a watch is resumed, and after what delay. */
 class WatchProgressTest {
-    private val failures = Failures("a target", sendsToken = false)
-    private val lost = failures.of(Status.UNAVAILABLE.asException())!!
+    private val errors = ErrorConverter("a target", sendsToken = false)
+    private val lost = errors.of(Status.UNAVAILABLE.asException())!!
     private val pending = registrationCode {
         id = "an-id"
         state = State.STATE_PENDING
@@ -69,7 +69,7 @@ class WatchProgressTest {
 
     private fun watch(random: Double = 0.0) = WatchProgress(watchRegistrationCodeRequest { code = "ABCDEFG" }) { random }
 
-    private fun answer(code: Status.Code, reason: String, vararg further: Any) = failures.of(
+    private fun answer(code: Status.Code, reason: String, vararg further: Any) = errors.of(
         RpcStatus.newBuilder().setCode(code.value())
             .addDetails(Any.pack(ErrorInfo.newBuilder().setReason(reason).setDomain("passbridge").build()))
             .addAllDetails(further.toList())
