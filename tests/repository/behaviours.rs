@@ -29,7 +29,7 @@ fn the_client_behavior_table_matches_the_test_results() {
     assert!(is_fine, "{said}");
     let table = tree.read(README);
     for row in [
-        "| behaviour | Go | Kotlin | Java |",
+        "| behavior | Go | Kotlin | Java |",
         "| A code is created with device information, which is returned normalized. | ✓ |   | ✓ |",
         "| A code is read; an unknown code is not found. | ✓ |   |   |",
         "| A client is authenticated by its token. |   |   |   |",

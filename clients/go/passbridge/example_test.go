@@ -80,7 +80,7 @@ func ExampleAsError() {
 	case failure.RetryDelay > 0:
 		fmt.Println("Try again after", failure.RetryDelay)
 	case failure.Kind == passbridge.KindCertificateExpired, failure.Kind == passbridge.KindUnreachable:
-		log.Fatal("the operator has to look at ", failure.Target, ": ", err)
+		log.Fatal("the operator must check ", failure.Target, ": ", err)
 	default:
 		log.Print(err)
 	}

@@ -15,7 +15,7 @@ use crate::{
 
 impl EntitlementService {
     /// The login made with a code, for the page where the viewer typed it. Requested from the upstream at once,
-    /// whatever its device was told a moment ago.
+    /// whatever its device was answered before.
     ///
     /// # Errors
     /// `PermissionMissing`, `Unsupported`, `CodeNotFound`, `LookupBudgetExhausted`, `ProfileNotFound` while no viewer
