@@ -210,13 +210,13 @@ async fn assert_survives(failure: &str) {
 
     server.codes().get_registration_code(get(&kept)).await.expect("reads go on");
     until("503", async || server.page("/readyz").0 == 503).await;
-    assert_eq!(server.page("/livez").0, 200, "a restart by the operator's will only");
+    assert_eq!(server.page("/livez").0, 200, "only the operator restarts the server");
     for service in ["", "passbridge.v1.RegistrationCodeService"] {
         until("NOT_SERVING", async || health(&server, service).await == ServingStatus::NotServing).await;
     }
     assert_eq!(health(&server, "passbridge.v1.DeviceInfoService").await, ServingStatus::Serving);
 
-    // Mended, it goes on at the latest when it is started again.
+    // After the repair, writes work again at the latest after a restart.
     disk.does("go");
     server.kill();
     let server = disk.start();

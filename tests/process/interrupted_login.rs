@@ -61,7 +61,7 @@ impl Tv<'_> {
     /// The connection is refused. There is no response that a device could mistake for a failed login.
     async fn cannot_connect(&self) {
         let connected = tokio::net::TcpStream::connect(self.server.rest).await;
-        assert!(connected.is_err(), "somebody listens");
+        assert!(connected.is_err(), "a server listens on the port");
     }
 }
 

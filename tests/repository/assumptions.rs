@@ -48,19 +48,19 @@ fn every_reference_to_an_assumption_exists() {
             }
         });
     }
-    assert!(found > 0, "nobody refers to any");
+    assert!(found > 0, "no file refers to an assumption");
 }
 
-fn each_file(folder: &Path, look: &mut impl FnMut(&Path, &str)) {
+fn each_file(folder: &Path, visit: &mut impl FnMut(&Path, &str)) {
     for entry in fs::read_dir(folder).expect("readable") {
         let path = entry.expect("readable").path();
         if path.is_dir() {
-            each_file(&path, look);
+            each_file(&path, visit);
         } else if path
             .extension()
             .is_some_and(|extension| ["rs", "proto", "md"].iter().any(|known| extension == *known))
         {
-            look(&path, &fs::read_to_string(&path).expect("readable"));
+            visit(&path, &fs::read_to_string(&path).expect("readable"));
         }
     }
 }

@@ -35,8 +35,8 @@ fn each_breaking_change_since_the_last_release_is_rejected() {
     let (is_fine, said) = breaking(&tree);
     assert!(!is_fine, "{said}");
     for (file, _, to, named) in changes {
-        let is_told = |line: &str| line.contains(&format!("{file}.proto:")) && line.contains(named);
-        assert!(said.lines().any(is_told), "{file}: {to:?} is not told of in:\n{said}");
+        let is_reported = |line: &str| line.contains(&format!("{file}.proto:")) && line.contains(named);
+        assert!(said.lines().any(is_reported), "{file}: {to:?} is not reported in:\n{said}");
     }
 }
 

@@ -1,12 +1,12 @@
 /*
- * Preloaded into a server, this stands between it and the disk.
+ * Preloaded into a server, this intercepts its syncs and writes.
  *
  * SYNC_SHIM_CONTROL names a file whose first letter says what happens to files below SYNC_SHIM_FOLDER:
  *   g  go: everything works
  *   h  hold: a sync waits until the file says something else; "<control>.held" exists once one waits
  *   e  error: a sync fails with EIO
  *   f  full: a write fails with ENOSPC
- * Any other file is let be, and so is a folder's own sync.
+ * Other files, and syncs of a folder itself, are not affected.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -56,7 +56,7 @@ static void say_held(void) {
     }
 }
 
-/* Whether the sync may go on; waits while it is held. */
+/* Returns whether the sync may proceed; waits while it is held. */
 static int may_sync(int fd) {
     if (!is_ours(fd)) {
         return 1;

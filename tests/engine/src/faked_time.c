@@ -1,9 +1,9 @@
 /*
- * Preloaded into a server, this gives it the time of day that stands in the file FAKED_TIME: eight bytes, the microseconds
- * since 1970 in the machine's byte order, which may change at any time. The monotonic clock, and with it timers and sleeps, go on.
+ * Preloaded into a server, this returns the time of day from the file FAKED_TIME: eight bytes, the microseconds since 1970 in
+ * the machine's byte order. The file may change at any time. The monotonic clock, and thus timers and sleeps, are not affected.
  *
- * It allocates nothing and looks up nothing: jemalloc asks for the time while it sets itself up, where libfaketime ends in a
- * recursion.
+ * It does not allocate and resolves no symbols: jemalloc reads the time during its own initialization, where libfaketime
+ * recurses without end.
  */
 #define _GNU_SOURCE
 #include <fcntl.h>

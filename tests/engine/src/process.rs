@@ -68,7 +68,7 @@ impl Process {
     }
 
     /// Sends SIGCONT.
-    pub(crate) fn go_on(&self) {
+    pub(crate) fn resume(&self) {
         kill_process(self.id(), Signal::CONT).expect("can go on");
     }
 

@@ -113,8 +113,8 @@ impl Server {
     }
 
     /// Ends [`Self::stop_responding`].
-    pub fn go_on(&self) {
-        self.process().go_on();
+    pub fn resume(&self) {
+        self.process().resume();
         self.responds.store(true, Ordering::Relaxed);
     }
 

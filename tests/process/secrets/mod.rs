@@ -46,7 +46,7 @@ async fn no_call_leaks_a_secret_to_logs_spans_metrics_responses_or_data() {
     personal.add("what a request said", MARK);
     personal.add("a device's address", rpc::NETWORK);
     personal.add("a viewer's address", rpc::VIEWER_IP);
-    assert!(!personal.found_in(&data).is_empty(), "who looks into the data finds what is there");
+    assert!(!personal.found_in(&data).is_empty(), "the search finds what the data contains");
     for (place, bytes) in [
         ("the log", log.as_bytes()),
         ("the spans", spans.as_bytes()),
@@ -61,7 +61,7 @@ async fn no_call_leaks_a_secret_to_logs_spans_metrics_responses_or_data() {
         (&*spans, "CreateRegistrationCode"),
         (&*metrics, "rpc_server"),
     ] {
-        assert!(place.contains(expected), "{expected} is what was looked through");
+        assert!(place.contains(expected), "{expected} is not in the searched text");
     }
 }
 

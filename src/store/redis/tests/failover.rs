@@ -230,7 +230,7 @@ async fn a_hanging_primary_is_replaced_while_others_respond_and_its_watchers_are
     .await;
     let signaled = tokio::time::timeout(PATIENCE, signals.next()).await.expect("in time");
     signaled.expect("the stream continues");
-    cluster.nodes()[victim].go_on();
+    cluster.nodes()[victim].resume();
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -78,7 +78,7 @@ async fn calls_to_an_unresponsive_engine_time_out_and_excess_calls_fail_immediat
         if round == "held" {
             proxy.heal()
         } else {
-            server.go_on()
+            server.resume()
         }
         until("the store", async || store.check().await.is_ok()).await;
         create(&store, &record(&format!("R{round}"))).await.expect("creates again");

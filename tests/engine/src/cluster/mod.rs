@@ -135,7 +135,7 @@ impl Cluster {
         let views = self.responding().flat_map(|node| self.view(node));
         let owners = views.filter(|view| view.slots.iter().any(|range| range.contains(&slot)));
         let owner =
-            owners.max_by_key(|view| view.epoch).unwrap_or_else(|| panic!("nobody serves slot {slot}"));
+            owners.max_by_key(|view| view.epoch).unwrap_or_else(|| panic!("no node serves slot {slot}"));
         self.index_of(&owner.id).expect("one of its nodes")
     }
 

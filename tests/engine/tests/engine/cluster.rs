@@ -1,4 +1,4 @@
-//! Clusters: how they fail over, take sides, and move slots.
+//! Tests of clusters: failover, network partitions, and migration of slots.
 
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ fn at(time: &FakedTime, product: Product) -> ServerOptions {
     ServerOptions { time: Some(time.clone()), ..of(product) }
 }
 
-/// Sets a key at the primary that has it, and waits for this many replicas.
+/// Sets a key at the primary that has its slot, and asserts that this many replicas acknowledge it.
 fn set_at_replicas(primary: &Server, key: &str, value: &str, replicas: i64) {
     let mut connection = primary.connect().expect("up");
     assert_eq!(connection.ask(&["SET", key, value]).expect("answered").text(), "OK");
@@ -81,7 +81,7 @@ fn keys_expire_by_the_faked_time_on_every_node_and_a_jump_of_400_days_changes_no
 }
 
 #[test]
-fn a_replica_takes_the_place_of_a_killed_primary_which_comes_back_as_a_replica() {
+fn a_replica_replaces_a_killed_primary_which_returns_as_a_replica() {
     for product in PRODUCTS {
         let cluster = Cluster::start(&ClusterOptions {
             node: of(product),
@@ -118,13 +118,13 @@ fn sharded_messages_reach_the_subscribers_at_every_node_of_their_shard() {
         }
         cluster.nodes()[primary].command(&["SPUBLISH", "channel", "message"]);
         for subscriber in &mut subscribers {
-            assert_eq!(subscriber.receive().expect("comes").elements()[2].text(), "message");
+            assert_eq!(subscriber.receive().expect("a message").elements()[2].text(), "message");
         }
     }
 }
 
 #[test]
-fn under_a_faked_time_a_replica_takes_over_when_it_is_told_to() {
+fn a_manual_failover_works_under_a_faked_time() {
     let time = FakedTime::at(START);
     let options =
         ClusterOptions { node: at(&time, Product::Redis), replicas: 1, ..ClusterOptions::default() };
@@ -139,7 +139,7 @@ fn under_a_faked_time_a_replica_takes_over_when_it_is_told_to() {
 }
 
 #[test]
-fn a_moved_slot_takes_its_keys_along_and_clients_are_sent_after_them() {
+fn a_moved_slot_keeps_its_keys_and_clients_are_redirected() {
     for product in PRODUCTS {
         let cluster =
             Cluster::start(&ClusterOptions { node: of(product), replicas: 1, ..ClusterOptions::default() });
@@ -170,7 +170,7 @@ fn a_moved_slot_takes_its_keys_along_and_clients_are_sent_after_them() {
 }
 
 #[test]
-fn a_primary_in_a_minority_loses_what_it_still_acknowledged() {
+fn a_primary_in_a_minority_loses_the_writes_that_it_acknowledges() {
     for product in PRODUCTS {
         let cluster = Cluster::start(&ClusterOptions {
             node: of(product),
@@ -187,7 +187,7 @@ fn a_primary_in_a_minority_loses_what_it_still_acknowledged() {
         assert_eq!(cluster.nodes()[old].command(&["SET", "key", "lost"]).text(), "OK");
         eventually(|| cluster.primary_of(slot) == replica);
         assert_eq!(cluster.nodes()[replica].command(&["GET", "key"]).text(), "before");
-        // By then it has noticed that it speaks for nobody.
+        // By then it has detected that it is in the minority.
         eventually(|| matches!(cluster.nodes()[old].command(&["SET", "key", "lost"]), Reply::Error(_)));
         cluster.heal();
         cluster.wait_until_ok();

@@ -1,4 +1,4 @@
-//! A time of day in the test's hands.
+//! Tests of the wall clock that a test controls.
 
 use std::{thread, time::Duration};
 
@@ -15,7 +15,7 @@ fn server(product: Product, time: &FakedTime) -> Server {
 }
 
 #[test]
-fn a_key_is_there_at_the_millisecond_of_its_expiry_and_gone_one_later() {
+fn a_key_expires_one_millisecond_after_its_expiry_time() {
     for product in PRODUCTS {
         let time = FakedTime::at(START);
         let server = server(product, &time);
@@ -30,14 +30,14 @@ fn a_key_is_there_at_the_millisecond_of_its_expiry_and_gone_one_later() {
 }
 
 #[test]
-fn commands_and_scripts_tell_the_same_time() {
+fn commands_and_scripts_read_the_same_time() {
     for product in PRODUCTS {
         let time = FakedTime::at(START);
         let server = server(product, &time);
         time.advance(Duration::from_micros(7));
-        let told = server.command(&["TIME"]);
-        assert_eq!(told.elements().iter().map(Reply::integer).collect::<Vec<_>>(), [1_700_000_000, 123_007]);
-        assert_eq!(server.command(&["EVAL", "return redis.call('TIME')", "0"]), told);
+        let reply = server.command(&["TIME"]);
+        assert_eq!(reply.elements().iter().map(Reply::integer).collect::<Vec<_>>(), [1_700_000_000, 123_007]);
+        assert_eq!(server.command(&["EVAL", "return redis.call('TIME')", "0"]), reply);
         assert_eq!(time.unix_ms(), START);
         time.set(START - 123);
         assert_eq!(server.command(&["TIME"]).elements()[0].integer(), 1_700_000_000);
@@ -64,7 +64,7 @@ fn a_write_reaches_a_replica_while_time_stands_still_and_after_a_jump() {
 }
 
 #[test]
-fn a_wait_that_nobody_acknowledges_ends_when_the_clock_has_passed_its_time_out() {
+fn an_unacknowledged_wait_ends_when_the_clock_passes_its_timeout() {
     for product in PRODUCTS {
         let time = FakedTime::at(START);
         let server = server(product, &time);
@@ -86,7 +86,7 @@ fn messages_reach_subscribers_while_time_stands_still() {
         let mut subscriber = server.connect().expect("up");
         subscriber.ask(&["SUBSCRIBE", "channel"]).expect("answered");
         assert_eq!(server.command(&["PUBLISH", "channel", "message"]).integer(), 1);
-        let message = subscriber.receive().expect("comes");
+        let message = subscriber.receive().expect("a message");
         let message: Vec<_> = message.elements().iter().map(Reply::text).collect();
         assert_eq!(message, ["message", "channel", "message"]);
     }

@@ -1,4 +1,4 @@
-//! What the engines for tests do, shown with the real programs.
+//! Tests of the test engines, with the real programs.
 
 #![forbid(unsafe_code)]
 

@@ -1,4 +1,4 @@
-//! The program that starts a cluster for people.
+//! Tests of the `local-cluster` program, which starts a cluster for manual tests.
 
 use std::{
     fs,
@@ -12,7 +12,7 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use crate::support::eventually;
 
-/// What it prints first, and how to end it.
+/// A running program, and the lines that it printed first.
 struct Program {
     child: Child,
     lines: Vec<String>,
@@ -32,20 +32,20 @@ impl Program {
         Self { child, lines }
     }
 
-    /// The addresses of the nodes.
+    /// Returns the addresses of the nodes.
     fn nodes(&self) -> Vec<&str> {
         self.lines.iter().filter_map(|line| line.strip_prefix("  redis://")).collect()
     }
 
-    /// Whether it ends well when it is told to.
-    fn ends(mut self) -> bool {
+    /// Sends SIGTERM. Returns whether the program exits with success.
+    fn terminate(mut self) -> bool {
         kill_process(Pid::from_child(&self.child), Signal::TERM).expect("runs");
         self.child.wait().expect("ends").success()
     }
 }
 
 #[test]
-fn a_cluster_for_people_serves_until_its_program_ends() {
+fn a_local_cluster_serves_until_its_program_exits() {
     let program = Program::start(&["--replicas", "0"]);
     let nodes: Vec<_> = program.nodes().into_iter().map(str::to_owned).collect();
     assert_eq!(nodes.len(), 3);
@@ -53,12 +53,12 @@ fn a_cluster_for_people_serves_until_its_program_ends() {
     let configured = program.lines.iter().filter(|line| line.trim() == format!("url = \"{urls}\""));
     assert_eq!(configured.count(), 2);
     assert!(nodes.iter().all(|node| TcpStream::connect(node).is_ok()));
-    assert!(program.ends());
+    assert!(program.terminate());
     assert!(nodes.iter().all(|node| TcpStream::connect(node).is_err()));
 }
 
 #[test]
-fn two_replicas_are_started_with_their_configuration_and_told_to_drain() {
+fn two_replicas_are_started_with_their_configuration_and_drained() {
     let folder = tempfile::tempdir().expect("a folder");
     let passbridge = folder.path().join("passbridge");
     let said = folder.path().join("said");
@@ -76,6 +76,6 @@ while :; do sleep 0.01; done
     let count =
         |what| fs::read_to_string(&said).unwrap_or_default().lines().filter(|&line| line == what).count();
     eventually(|| count("serve --config") == 2);
-    assert!(program.ends());
+    assert!(program.terminate());
     assert_eq!(count("drains"), 2);
 }

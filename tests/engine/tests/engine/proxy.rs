@@ -1,4 +1,4 @@
-//! What stands between clients and a server.
+//! Tests of the proxy between clients and a server.
 
 use std::{
     io::{ErrorKind, Read, Write},
@@ -8,7 +8,7 @@ use std::{
 
 use test_engine::{Cluster, ClusterOptions, Proxy, Reply, Server, ServerOptions};
 
-/// A connection that gives up after a tenth of a second without an answer.
+/// Opens a connection with a read timeout of 100 ms.
 fn connect(address: SocketAddr) -> TcpStream {
     let stream = TcpStream::connect(address).expect("accepted");
     stream.set_read_timeout(Some(Duration::from_millis(100))).expect("set");
@@ -43,7 +43,7 @@ fn a_cut_proxy_closes_old_and_new_connections_until_it_heals() {
 }
 
 #[test]
-fn what_a_proxy_holds_arrives_when_it_heals() {
+fn held_data_arrives_when_the_proxy_heals() {
     let server = Server::start(ServerOptions::default());
     let proxy = Proxy::before(&server);
     let mut old = connect(proxy.address());
@@ -61,30 +61,30 @@ fn what_a_proxy_holds_arrives_when_it_heals() {
 }
 
 #[test]
-fn clients_of_a_cluster_are_sent_to_the_proxies_of_its_nodes() {
+fn a_cluster_redirects_clients_to_the_proxies_of_its_nodes() {
     let cluster =
         Cluster::start(&ClusterOptions { behind_proxies: true, replicas: 1, ..ClusterOptions::default() });
     let urls = cluster.urls();
     let node = |answer: &Reply| {
         format!("redis://{}:{}", answer.elements()[0].text(), answer.elements()[1].integer())
     };
-    let told = cluster.nodes()[0].command(&["CLUSTER", "SLOTS"]);
-    let mut told: Vec<_> =
-        told.elements().iter().flat_map(|range| &range.elements()[2..]).map(node).collect();
-    told.sort();
+    let slots = cluster.nodes()[0].command(&["CLUSTER", "SLOTS"]);
+    let mut reported: Vec<_> =
+        slots.elements().iter().flat_map(|range| &range.elements()[2..]).map(node).collect();
+    reported.sort();
     let mut expected = urls.clone();
     expected.sort();
-    assert_eq!(told, expected);
+    assert_eq!(reported, expected);
     let owner = cluster.primary_of(cluster.slot_of("key"));
     let Reply::Error(moved) = cluster.nodes()[(owner + 1) % 3].command(&["GET", "key"]) else {
-        panic!("another's")
+        panic!("expected a redirect")
     };
     let (_, place) = moved.rsplit_once(' ').expect("MOVED SLOT PLACE");
     assert_eq!(format!("redis://{place}"), urls[owner]);
     cluster.proxies()[owner].cut();
     let mut stream = connect(cluster.proxies()[owner].address());
     assert!(ping(&mut stream).is_err());
-    // Nodes reach each other by another way.
+    // Nodes do not use the proxies to reach each other.
     let mut connection = cluster.nodes()[owner].connect().expect("up");
     connection.ask(&["SET", "key", "value"]).expect("answered");
     assert_eq!(connection.ask(&["WAIT", "1", "0"]).expect("answered").integer(), 1);

@@ -1,4 +1,4 @@
-//! One server: what it keeps, how it ends, and whom it serves.
+//! Tests of a single server: persistence, kill and restart, authentication, TLS.
 
 use std::{
     env,
@@ -13,7 +13,7 @@ use test_engine::{Product, Reply, Server, ServerOptions};
 use crate::support::{PRODUCTS, eventually, tls};
 
 #[test]
-fn a_server_keeps_what_is_written() {
+fn a_server_stores_a_value() {
     for product in PRODUCTS {
         let server = Server::start(ServerOptions { product, ..ServerOptions::default() });
         assert_eq!(server.command(&["SET", "key", "value"]).text(), "OK");
@@ -32,7 +32,7 @@ fn a_killed_server_refuses_connections_until_it_is_restarted_on_the_same_port() 
 }
 
 #[test]
-fn an_append_only_file_outlives_a_kill() {
+fn an_append_only_file_survives_a_kill() {
     for product in PRODUCTS {
         let server = Server::start(ServerOptions { product, append_only: true, ..ServerOptions::default() });
         server.command(&["SET", "key", "value"]);
@@ -50,7 +50,7 @@ fn without_an_append_only_file_a_kill_loses_everything() {
 }
 
 #[test]
-fn a_stopped_server_accepts_and_answers_when_it_goes_on() {
+fn a_stopped_server_accepts_connections_and_responds_when_it_continues() {
     let server = Server::start(ServerOptions::default());
     server.stop_responding();
     let mut stream = TcpStream::connect(server.address()).expect("accepted by the kernel");
@@ -58,7 +58,7 @@ fn a_stopped_server_accepts_and_answers_when_it_goes_on() {
     stream.set_read_timeout(Some(Duration::from_millis(100))).expect("set");
     let mut answer = [0; 7];
     assert!(stream.read_exact(&mut answer).is_err(), "{answer:?}");
-    server.go_on();
+    server.resume();
     stream.set_read_timeout(None).expect("set");
     stream.read_exact(&mut answer).expect("answered");
     assert_eq!(&answer, b"+PONG\r\n");
@@ -67,7 +67,7 @@ fn a_stopped_server_accepts_and_answers_when_it_goes_on() {
 #[test]
 fn a_server_dies_with_the_process_that_started_it() {
     let mut process = Command::new(env::current_exe().expect("known"))
-        .args(["--ignored", "--exact", "--nocapture", "server::a_process_that_waits_for_its_end"])
+        .args(["--ignored", "--exact", "--nocapture", "server::a_process_that_waits_until_it_is_killed"])
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()
@@ -76,7 +76,7 @@ fn a_server_dies_with_the_process_that_started_it() {
         BufReader::new(process.stdout.take().expect("piped")).lines().map(|line| line.expect("readable"));
     let address =
         lines.filter_map(|line| line.split_once("serves ").map(|(_, address)| address.to_owned())).next();
-    let address = address.expect("says it");
+    let address = address.expect("an address is printed");
     assert!(TcpStream::connect(&address).is_ok());
     process.kill().expect("can be killed");
     process.wait().expect("ends");
@@ -85,7 +85,7 @@ fn a_server_dies_with_the_process_that_started_it() {
 
 #[test]
 #[ignore = "only the test above runs this, in a process of its own"]
-fn a_process_that_waits_for_its_end() {
+fn a_process_that_waits_until_it_is_killed() {
     let server = Server::start(ServerOptions::default());
     println!("serves {}", server.address());
     std::io::stdin().read_to_end(&mut Vec::new()).expect("readable");
@@ -100,7 +100,7 @@ fn a_full_server_refuses_writes() {
 }
 
 #[test]
-fn users_and_passwords_are_asked_for_and_do_not_bind_the_machinery() {
+fn users_and_passwords_are_required_except_from_the_test_setup() {
     let server = Server::start(ServerOptions {
         password: Some("secret".to_owned()),
         users: vec!["alice on >hers ~* &* +@all -config".to_owned()],
@@ -114,7 +114,7 @@ fn users_and_passwords_are_asked_for_and_do_not_bind_the_machinery() {
 }
 
 #[test]
-fn a_server_with_tls_asks_clients_for_a_certificate_of_its_ca() {
+fn a_server_with_tls_requires_a_client_certificate_of_its_ca() {
     let folder = tempfile::tempdir().expect("a folder");
     let tls = tls(folder.path());
     let certificate = tls.certificate.clone();
@@ -135,7 +135,7 @@ fn a_server_with_tls_asks_clients_for_a_certificate_of_its_ca() {
     assert_ne!(ping(&[]), "PONG\n");
 }
 
-/// The first line of the answer to one request on a connection of its own.
+/// Sends a request on a new connection. Returns the first line of the response.
 fn plain(server: &Server, request: &[u8]) -> String {
     let mut stream = TcpStream::connect(server.address()).expect("accepted");
     stream.write_all(request).expect("sent");
@@ -145,7 +145,7 @@ fn plain(server: &Server, request: &[u8]) -> String {
 }
 
 #[test]
-fn each_product_is_what_it_says() {
+fn each_product_starts_its_own_program() {
     let name = |product| {
         let server = Server::start(ServerOptions { product, ..ServerOptions::default() });
         server.command(&["INFO", "server"]).text()

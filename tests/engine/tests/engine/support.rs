@@ -1,14 +1,14 @@
-//! What more than one file needs.
+//! Shared by several test files.
 
 use std::{fs, path::Path, thread, time::Duration};
 
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
 use test_engine::{Product, Tls};
 
-/// All of them.
+/// All products.
 pub const PRODUCTS: [Product; 2] = [Product::Redis, Product::Valkey];
 
-/// Asks until it holds, a minute at most.
+/// Waits until the condition holds, for a minute at most.
 pub fn eventually(mut holds: impl FnMut() -> bool) {
     for _ in 0..6000 {
         if holds() {
@@ -16,13 +16,13 @@ pub fn eventually(mut holds: impl FnMut() -> bool) {
         }
         thread::sleep(Duration::from_millis(10));
     }
-    panic!("not within a minute");
+    panic!("the condition does not hold after a minute");
 }
 
-/// A certificate for servers, which asks clients for one of the same CA.
+/// Returns a server certificate and its CA, from which clients must have a certificate too.
 pub fn tls(folder: &Path) -> Tls {
     let mut authority = CertificateParams::default();
-    // Another one than that of the certificate, which would else look signed by itself.
+    // The name must differ from that of the certificate, which would otherwise appear self-signed.
     authority.distinguished_name.push(DnType::CommonName, "CA of a test");
     authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     let authority =
