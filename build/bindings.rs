@@ -82,7 +82,6 @@ pub fn run(descriptors: &FileDescriptorSet, names: &[String]) -> Result<(), Box<
     }
 }
 
-/// The task of a build.
 enum Task {
     Write,
     Check,

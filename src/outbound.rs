@@ -15,7 +15,6 @@ pub(crate) fn client_for(origins: &[&Url]) -> ClientBuilder {
     if origins.iter().all(|origin| is_loopback(origin)) { client.no_proxy() } else { client }
 }
 
-/// Whether the URL is on loopback.
 pub(crate) fn is_loopback(url: &Url) -> bool {
     url.host_str().is_some_and(is_loopback_host)
 }

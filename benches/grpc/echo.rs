@@ -20,7 +20,6 @@ use tonic_prost::ProstCodec;
 
 use crate::support::Result;
 
-/// The path of the echo.
 pub const PATH: &str = "/bench.Echo/Echo";
 
 pub const STREAM_PATH: &str = "/bench.Echo/Stream";

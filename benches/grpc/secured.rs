@@ -35,7 +35,6 @@ pub enum SecuredCall {
 /// A method called over TLS.
 pub struct SecuredMethod {
     pub path: String,
-    /// The TLS client configuration.
     pub tls: Arc<ClientConfig>,
     /// The `Authorization` header.
     pub authorization: HeaderValue,

@@ -18,7 +18,6 @@ use crate::{
 /// The TTL of codes: longer than the benchmark.
 const TTL: i64 = 36_000;
 
-/// One start.
 struct Start {
     seconds: f64,
     memory: f64,

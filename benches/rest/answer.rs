@@ -34,7 +34,6 @@ impl Outline {
     }
 }
 
-/// The headers of a head.
 pub fn headers(head: &str) -> impl Iterator<Item = (&str, &str)> {
     head.split("\r\n")
         .skip(1)

@@ -14,7 +14,6 @@ pub type Code = [u8; CODE_LENGTH];
 pub struct Codes(Mutex<Vec<Code>>);
 
 impl Codes {
-    /// Adds a code.
     pub fn add(&self, code: Code) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).push(code);
     }

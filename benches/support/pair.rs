@@ -8,9 +8,7 @@ use super::{
 
 /// Measurements of both under the same load.
 pub struct Pair {
-    /// The measurement of passbridge.
     pub passbridge: Measurement,
-    /// The measurement of the reference.
     pub reference: Measurement,
 }
 

@@ -26,7 +26,6 @@ pub fn spread(values: impl IntoIterator<Item = f64>, unit: &str) -> String {
     }
 }
 
-/// Microseconds as milliseconds.
 pub fn milliseconds(microseconds: u64) -> String {
     format!("{:.2} ms", microseconds as f64 / 1e3)
 }
@@ -66,7 +65,6 @@ impl Table {
         table
     }
 
-    /// Adds a row.
     pub fn row(&mut self, cells: &[impl AsRef<str>]) {
         for cell in cells {
             let _ = write!(self.0, "| {} ", cell.as_ref());

@@ -53,7 +53,6 @@ impl Rounds {
         Self { count, duration, patience, client_threads: setting.client_threads }
     }
 
-    /// The plan of one measurement.
     pub fn plan(&self, in_flight: usize) -> MeasurementPlan {
         let &Self { duration, client_threads: threads, .. } = self;
         MeasurementPlan { in_flight, threads, warm_up: duration / 4, duration }

@@ -43,17 +43,13 @@ const FAR: Duration = Duration::from_secs(30 * 365 * 24 * 3_600);
 impl Deadline {
     /// Returns the deadline `duration` from now; at most 30 years.
     #[must_use]
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "the runtime's timers, which it is handed to, go by this clock"
-    )]
+    #[expect(clippy::disallowed_methods, reason = "the runtime's timers use this clock")]
     pub(crate) fn after(duration: Duration) -> Self {
         Self(Instant::now() + duration.min(FAR))
     }
 
-    /// Returns the time left.
     #[must_use]
-    #[expect(clippy::disallowed_methods, reason = "the clock that the deadline goes by")]
+    #[expect(clippy::disallowed_methods, reason = "the clock of the deadline")]
     pub(crate) fn time_left(self) -> Duration {
         self.0.saturating_duration_since(Instant::now())
     }

@@ -116,17 +116,14 @@ pub(crate) struct Stopwatch(Instant);
 impl Stopwatch {
     /// Starts measuring.
     #[must_use]
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "a figure of what really took so long, which no test moves"
-    )]
+    #[expect(clippy::disallowed_methods, reason = "a measured duration is real time, which no test controls")]
     pub(crate) fn start() -> Self {
         Self(Instant::now())
     }
 
     /// Returns the time since the start.
     #[must_use]
-    #[expect(clippy::disallowed_methods, reason = "by the clock that it was started by")]
+    #[expect(clippy::disallowed_methods, reason = "reads the same clock as `start`")]
     pub(crate) fn elapsed(self) -> Duration {
         self.0.elapsed()
     }
@@ -193,7 +190,7 @@ const ELAPSED: rustix::time::ClockId = rustix::time::ClockId::Monotonic;
 const BOOT: MonotonicInstant = MonotonicInstant(100 * 365 * 24 * 3_600 * 1_000_000);
 
 impl Clock for SystemClock {
-    #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the system's clock")]
+    #[expect(clippy::disallowed_methods, reason = "the only place that reads the system's clock")]
     fn now(&self) -> Timestamp {
         let elapsed = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         Timestamp(u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX))

@@ -89,7 +89,7 @@ impl Pool {
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "this is the one place that asks the system's generator")]
+#[expect(clippy::disallowed_methods, reason = "the only place that reads the system's generator")]
 fn ask_system(bytes: &mut [u8]) -> Result<(), RandomnessUnavailable> {
     getrandom::fill(bytes).map_err(|error| RandomnessUnavailable(error.to_string()))
 }

@@ -12,7 +12,6 @@ use crate::domain::{
     registration_code::RegistrationCode,
 };
 
-/// A stored response.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct StoredResponse {
     /// A digest of the request. A repeat with another fingerprint reuses the key for a different request.

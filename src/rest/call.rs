@@ -146,7 +146,6 @@ impl RestCall {
         Ok((Self { head, body: Bytes::new(), deadline, addresses, environment }, body))
     }
 
-    /// Receives the body.
     async fn receive(&mut self, body: Body, limit: usize) -> Result<(), Failure> {
         if body.is_end_stream() {
             return Ok(());
@@ -267,7 +266,6 @@ impl RestCall {
     }
 }
 
-/// Creates a response with a body in this format.
 pub(super) fn answer(status: StatusCode, format: ResponseFormat, body: Vec<u8>) -> Response {
     let headers = [(CONTENT_TYPE, media_type(format)), (CACHE_CONTROL, HeaderValue::from_static("no-store"))];
     (status, headers, body).into_response()

@@ -54,7 +54,6 @@ impl<K: Clone + Eq + Hash + Send + 'static> WatchHub<K> {
         }
     }
 
-    /// Whether the key has a watcher.
     pub(crate) fn is_watched(&self, key: &K) -> bool {
         self.lock().contains_key(key)
     }

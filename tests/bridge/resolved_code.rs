@@ -21,7 +21,6 @@ use crate::support::{
 const MVPD: &str = "Cablevision";
 const CREATE: &str = "mvpd=Cablevision";
 
-/// A logged-in device.
 async fn logged_in(bridge: &Bridge) -> Device<'_> {
     let device = Device::of(&bridge.server).await;
     let code = device.create(CREATE).send().await.json(201)["code"].as_str().expect("text").to_owned();

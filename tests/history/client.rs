@@ -48,7 +48,6 @@ impl Client {
         self.get_trial(&temp_pass(0), "probe", "probe").await.is_ok()
     }
 
-    /// Makes a call.
     pub async fn call(&mut self, operation: &Operation, clock: &Clock) -> Outcome {
         match self.send(operation, clock).await {
             Ok(out) => Outcome::Ok { out },

@@ -15,7 +15,6 @@ use crate::{
     support::{http::call, server_process::Program},
 };
 
-/// Returns the entries of this event.
 fn entries(data: &Path, event: &str) -> Vec<Value> {
     let log = fs::read_to_string(data.join("audit.log")).expect("readable");
     let entries = log.lines().map(|line| serde_json::from_str::<Value>(line).expect("JSON"));

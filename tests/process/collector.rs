@@ -47,7 +47,6 @@ impl Collector {
         (collector, address)
     }
 
-    /// Returns every span.
     pub fn spans(&self) -> Vec<Span> {
         let requests = self.requests.lock().expect("not poisoned");
         let resources = requests.iter().flat_map(|request| &request.resource_spans);

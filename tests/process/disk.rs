@@ -220,7 +220,7 @@ async fn assert_survives(failure: &str) {
     disk.does("go");
     server.kill();
     let server = disk.start();
-    server.codes().get_registration_code(get(&kept)).await.expect("is there after the restart");
+    server.codes().get_registration_code(get(&kept)).await.expect("is found after the restart");
     let gone = server.codes().get_registration_code(get(&released)).await;
     refused(gone, Code::NotFound, "REGISTRATION_CODE_NOT_FOUND");
     created(&server).await;
@@ -265,7 +265,7 @@ async fn a_server_with_a_failed_write_drains_and_exits_with_an_error() {
 
         disk.does("go");
         let server = disk.server().start();
-        server.codes().get_registration_code(get(&kept)).await.expect("is there after the restart");
+        server.codes().get_registration_code(get(&kept)).await.expect("is found after the restart");
         created(&server).await;
     }
 }

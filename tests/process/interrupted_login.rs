@@ -132,16 +132,16 @@ async fn a_login_and_its_decisions_survive_a_kill_during_an_authorization() {
     until("the operator is asked", async || !provider.calls_to("/api/v2/REF/decisions/").await.is_empty())
         .await;
     server.kill();
-    waiting.await.expect("ends").expect_err("the connection breaks, and nothing is answered");
+    waiting.await.expect("ends").expect_err("the connection breaks without a response");
     Tv { server: &server, token: &token }.cannot_connect().await;
 
     let server = serve(folder.path(), &provider);
     let tv = Tv { server: &server, token: &token };
     json_of(&tv.get(&format!("/api/v1/checkauthn?{DEVICE}")).await, 200);
     let kept = json_of(&tv.get(&format!("/api/v1/tokens/authz?{DEVICE}&resource=news")).await, 200);
-    assert_eq!(kept, permitted, "what was answered is remembered");
+    assert_eq!(kept, permitted, "the acknowledged decision is stored");
     let none = json_of(&tv.get(&format!("/api/v1/tokens/authz?{DEVICE}&resource=films")).await, 404);
-    assert_eq!(none["status"], 404, "and what was not is not");
+    assert_eq!(none["status"], 404, "the unacknowledged decision is not stored");
     json_of(&tv.get(&format!("/api/v1/authorize?{DEVICE}&resource=films")).await, 200);
     let mut tokens = std::collections::BTreeSet::new();
     for resource in ["news", "films", "news"] {
@@ -149,8 +149,8 @@ async fn a_login_and_its_decisions_survive_a_kill_during_an_authorization() {
             json_of(&tv.get(&format!("/api/v1/tokens/media?{DEVICE}&resource={resource}")).await, 200);
         assert!(
             tokens.insert(media["serializedToken"].as_str().expect("text").to_owned()),
-            "each is for one use"
+            "each token is for one use"
         );
     }
-    assert_eq!(provider.issued().await.0, 1, "nothing was registered anew");
+    assert_eq!(provider.issued().await.0, 1, "no new registration");
 }

@@ -48,7 +48,7 @@ async fn metrics_count_calls_by_method_and_code_and_live_codes() {
         assert!(line.ends_with(&format!(" {count}")), "{line}");
     }
     let misses = "passbridge_code_lookup_misses_total{environment=\"default\"} 1\n";
-    assert!(metrics.contains(misses), "the tombstone is no miss: {metrics}");
+    assert!(metrics.contains(misses), "a tombstone is not counted as a miss: {metrics}");
     assert!(metrics.contains("passbridge_live_codes{environment=\"default\"} 2\n"), "{metrics}");
     assert!(metrics.contains("passbridge_build_info{version="), "{metrics}");
     assert!(metrics.ends_with("# EOF\n"), "{metrics}");

@@ -64,7 +64,7 @@ fn more_codes_than_fit_into_memory_are_rejected_with_the_figures() {
     ] {
         assert!(error.contains(part), "{part} is not in:\n{error}");
     }
-    assert!(!data.exists(), "nothing was made");
+    assert!(!data.exists(), "nothing was created");
 }
 
 #[test]

@@ -112,7 +112,7 @@ async fn a_dry_run_resets_nothing_and_a_reset_of_all_requires_confirmation() {
     let (succeeded, _, errors) = outcome(reset(&server, &["--all"]));
     assert!(!succeeded && errors.contains("--yes"), "{errors}");
     let (_, said, _) = outcome(reset(&server, &["--device", "a"]));
-    assert_eq!(said, "reset the trial of that device of TempPass for REF\n", "it was there still");
+    assert_eq!(said, "reset the trial of that device of TempPass for REF\n", "the trial still existed");
     let (succeeded, said, errors) = outcome(reset(&server, &["--all", "--yes"]));
     assert!(succeeded && said.contains("reset EVERY trial"), "{said}{errors}");
     let (succeeded, _, errors) = outcome(reset(&server, &["--device", "all"]));

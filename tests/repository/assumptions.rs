@@ -27,7 +27,7 @@ fn every_assumption_has_a_unique_number_and_an_existing_file() {
     let numbers: Vec<_> = assumptions.iter().map(|(number, _)| *number).collect();
     assert_eq!(numbers, (1..=u32::try_from(numbers.len()).expect("few")).collect::<Vec<_>>());
     for (number, paths) in assumptions {
-        assert!(!paths.is_empty(), "assumption {number} is kept nowhere");
+        assert!(!paths.is_empty(), "assumption {number} has no file");
         for path in paths {
             assert!(Path::new(ROOT).join(&path).is_file(), "assumption {number}: there is no {path}");
         }

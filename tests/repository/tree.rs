@@ -23,7 +23,6 @@ impl Tree {
         Self { folder }
     }
 
-    /// Returns the path of a file.
     pub fn path(&self, file: &str) -> PathBuf {
         self.folder.path().join(file)
     }

@@ -141,7 +141,6 @@ fn der(pem: &str) -> CertificateDer<'static> {
     CertificateDer::from_pem_slice(pem.as_bytes()).expect("a certificate")
 }
 
-/// A TLS client.
 #[derive(Clone)]
 pub struct TlsClient {
     authority: CertificateDer<'static>,
@@ -169,7 +168,6 @@ impl TlsClient {
         self
     }
 
-    /// Returns the client configuration.
     pub fn config(&self) -> ClientConfig {
         let mut roots = RootCertStore::empty();
         roots.add(self.authority.clone()).expect("an authority");

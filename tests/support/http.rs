@@ -31,7 +31,6 @@ pub fn call(address: SocketAddr, method: &str, path: &str) -> Call {
 }
 
 impl Call {
-    /// Adds a header.
     pub fn header(mut self, name: &str, value: impl AsRef<[u8]>) -> Self {
         let value = http::HeaderValue::from_bytes(value.as_ref()).expect("a header's value");
         if name == "host" {
@@ -46,7 +45,6 @@ impl Call {
         self.header("content-type", "application/x-www-form-urlencoded").body(form)
     }
 
-    /// Sets a body.
     pub fn body(mut self, body: impl Into<Bytes>) -> Self {
         self.body = body.into();
         self

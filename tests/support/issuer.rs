@@ -153,7 +153,7 @@ impl IssuerServer {
     /// Waits for this number of requests.
     pub async fn asked_times(&self, times: usize) {
         let mut asked = self.shared.asked.subscribe();
-        asked.wait_for(|asked| *asked >= times).await.expect("the server is there");
+        asked.wait_for(|asked| *asked >= times).await.expect("the server runs");
     }
 }
 

@@ -36,7 +36,6 @@ use tokio_util::task::TaskTracker;
 
 /// The shared parts of replicas.
 pub struct Replicas {
-    /// The store.
     pub store: Store,
     /// The clock of the store, and of replicas without their own.
     pub clock: Arc<ManualClock>,

@@ -22,7 +22,6 @@ pub fn create_for(seconds: i64) -> CreateRegistrationCodeRequest {
     CreateRegistrationCodeRequest { ttl: Some(prost_types::Duration { seconds, nanos: 0 }), ..create() }
 }
 
-/// A get request.
 pub fn get(code: &str) -> GetRegistrationCodeRequest {
     GetRegistrationCodeRequest {
         requestor_id: REQUESTOR.to_owned(),
@@ -31,7 +30,6 @@ pub fn get(code: &str) -> GetRegistrationCodeRequest {
     }
 }
 
-/// A watch request.
 pub fn watch(code: &str) -> WatchRegistrationCodeRequest {
     WatchRegistrationCodeRequest {
         requestor_id: REQUESTOR.to_owned(),
@@ -40,7 +38,6 @@ pub fn watch(code: &str) -> WatchRegistrationCodeRequest {
     }
 }
 
-/// Deletes a code.
 pub fn delete(code: &str) -> DeleteRegistrationCodeRequest {
     DeleteRegistrationCodeRequest {
         requestor_id: REQUESTOR.to_owned(),

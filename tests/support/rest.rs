@@ -21,7 +21,6 @@ pub async fn operate(server: &TestServer, command: OperatorCommand) -> AdminAnsw
     admin::ask(&server.data(), &command).await.expect("answers").expect("a server runs")
 }
 
-/// Mints a statement.
 pub async fn mint(server: &TestServer, command: StatementCommand) -> String {
     match operate(server, OperatorCommand::MintStatement(command)).await {
         AdminAnswer::Statement(statement) => statement.into_revealed(),
@@ -29,7 +28,6 @@ pub async fn mint(server: &TestServer, command: StatementCommand) -> String {
     }
 }
 
-/// Registers with a statement.
 pub async fn register(server: &TestServer, statement: &str) -> Answer {
     let body = serde_json::json!({ "software_statement": statement }).to_string();
     call(server.rest_address(), "POST", "/o/client/register").body(body).send().await
@@ -86,7 +84,6 @@ impl<'a> Device<'a> {
         self.call("GET", &format!("/reggie/v1/{REQUESTOR}/regcode/{code}.json"))
     }
 
-    /// Deletes a code.
     pub fn delete(&self, code: &str) -> Call {
         self.call("DELETE", &format!("/reggie/v1/{REQUESTOR}/regcode/{code}.json"))
     }

@@ -40,13 +40,11 @@ impl Program {
             .env("PASSBRIDGE_LOG__FORMAT", "json")
     }
 
-    /// Adds an argument.
     pub fn argument(mut self, argument: impl AsRef<std::ffi::OsStr>) -> Self {
         self.command.arg(argument);
         self
     }
 
-    /// Adds arguments.
     pub fn arguments(mut self, arguments: &[&str]) -> Self {
         self.command.args(arguments);
         self
@@ -132,9 +130,7 @@ impl Program {
 pub struct ServerProcess {
     child: Child,
     log: Receiver<String>,
-    /// The gRPC address.
     pub grpc: SocketAddr,
-    /// The REST address.
     pub rest: SocketAddr,
     /// The address of the operations listener.
     pub operations: SocketAddr,
@@ -197,7 +193,7 @@ impl ServerProcess {
     }
 
     /// The process.
-    #[allow(dead_code, reason = "not every binary looks at it")]
+    #[allow(dead_code, reason = "not every binary uses it")]
     pub fn id(&self) -> u32 {
         self.child.id()
     }
@@ -214,7 +210,7 @@ impl ServerProcess {
         self.ended().await
     }
 
-    /// Waits for the exit. The test's own connections stay open meanwhile, because the server says goodbye on
+    /// Waits for the exit. The test's own connections stay open meanwhile, because the server sends GOAWAY on
     /// each.
     pub async fn ended(&mut self) -> ExitStatus {
         let mut status = None;
@@ -240,5 +236,5 @@ pub async fn until(what: &str, mut ask: impl AsyncFnMut() -> bool) {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
     });
-    assert!(asked.await.is_ok(), "{what} never came true");
+    assert!(asked.await.is_ok(), "{what} did not hold in time");
 }

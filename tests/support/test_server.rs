@@ -65,7 +65,7 @@ impl TestServer {
         config.store.path = folder.path().join("data");
         config.store.free_space_reserve = 0;
         config.runtime.threads = 1;
-        // The end of a test waits for no connection.
+        // The end of a test does not wait for connections.
         config.runtime.drain_timeout = HumanDuration::from_secs(0);
         change(&mut config);
         let started_with = config.clone();
@@ -111,7 +111,6 @@ impl TestServer {
         self.config.store.path.clone()
     }
 
-    /// The REST address.
     pub fn rest_address(&self) -> SocketAddr {
         self.rest
     }
@@ -167,7 +166,7 @@ impl TestServer {
         self.begin_stop();
         let thread = self.thread.take().expect("runs");
         let ended = tokio::task::spawn_blocking(move || thread.join()).await.expect("joins");
-        ended.expect("does not panic").expect("ends in good order");
+        ended.expect("does not panic").expect("stops without an error");
     }
 }
 

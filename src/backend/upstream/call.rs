@@ -13,7 +13,6 @@ use crate::domain::{
     id::{DeviceId, RequestorId},
 };
 
-/// The header for device information.
 pub(super) const X_DEVICE_INFO: HeaderName = HeaderName::from_static("x-device-info");
 
 /// The shortest wait after 429 (reference, section 6), and the longest.
@@ -88,7 +87,6 @@ impl ProviderCall {
         }
     }
 
-    /// Sets the query.
     pub(super) fn query(mut self, pairs: &[(&str, &str)]) -> Self {
         self.query = form(pairs);
         self

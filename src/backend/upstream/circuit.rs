@@ -115,7 +115,6 @@ impl CircuitBreaker {
         }
     }
 
-    /// Returns the state.
     pub(super) fn state(&self) -> CircuitState {
         match *self.state.lock().unwrap_or_else(PoisonError::into_inner) {
             BreakerState::Closed { .. } => CircuitState::Closed,

@@ -133,7 +133,6 @@ impl TokenSource {
         Ok(self.inner.current.load().is_some() || self.inner.registrar.has_credentials().await?)
     }
 
-    /// Returns the registrar.
     pub(super) fn registrar(&self) -> &Registrar {
         &self.inner.registrar
     }

@@ -34,7 +34,6 @@ const ENTRY_BYTES: u64 = 512;
 /// The expected number of entries, for the initial size of the tables.
 const EXPECTED_ENTRIES: usize = 4096;
 
-/// The facts of a User-Agent.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct UserAgentFacts {
     /// The browser or web view; absent for an application without one.

@@ -120,7 +120,6 @@ enum ErrorDetails {
     Text(String),
 }
 
-/// The plain error.
 #[derive(Serialize)]
 struct PlainError<'a> {
     status: u16,
@@ -157,7 +156,6 @@ impl FlowFailure {
         EnhancedError::new(content, trace)
     }
 
-    /// Renders the response.
     pub(super) fn render(&self, endpoint: Endpoint, flow: &EntitlementCall<'_>) -> Response {
         let content = self.content(endpoint, flow.format);
         let body = if flow.has_enhanced_errors() {

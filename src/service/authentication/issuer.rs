@@ -175,7 +175,6 @@ impl JwtIssuer {
     }
 }
 
-/// The dependencies of issuers.
 #[derive(Clone)]
 pub(crate) struct IssuerDependencies {
     /// The clock.
@@ -247,17 +246,14 @@ impl KeyReader {
 pub(crate) struct Issuers(Arc<ArcSwap<BTreeMap<String, Arc<JwtIssuer>>>>);
 
 impl Issuers {
-    /// The issuer of this name.
     pub(crate) fn get(&self, name: &str) -> Option<Arc<JwtIssuer>> {
         self.0.load().get(name).cloned()
     }
 
-    /// Replaces all issuers.
     pub(crate) fn replace(&self, issuers: BTreeMap<String, Arc<JwtIssuer>>) {
         self.0.store(Arc::new(issuers));
     }
 
-    /// All issuers.
     pub(crate) fn all(&self) -> Arc<BTreeMap<String, Arc<JwtIssuer>>> {
         self.0.load_full()
     }

@@ -115,7 +115,7 @@ mod tests {
                 tokio::task::yield_now().await;
             }
         };
-        tokio::time::timeout(Duration::from_secs(60), asking).await.expect("it never came true");
+        tokio::time::timeout(Duration::from_secs(60), asking).await.expect("the condition did not hold");
     }
 
     #[tokio::test]

@@ -37,7 +37,6 @@ const CONCURRENT: usize = 256;
 /// A record that expires within this time may be missing: the comparison of clocks crosses a network.
 const ABOUT_TO_END: Duration = Duration::from_secs(5);
 
-/// One side of a copy.
 #[derive(Clone)]
 pub(crate) struct CopySide {
     /// The store.

@@ -47,7 +47,6 @@ pub(crate) async fn a_scan_returns_each_of_many_records_once(harness: &impl Harn
     assert_eq!(scanned(harness).await, expected);
 }
 
-/// A scan of the ledger returns one kind.
 pub(crate) async fn a_ledger_scan_returns_live_entries_of_its_kind(harness: &impl Harness) {
     let (ledger, now) = (harness.store().ledger, harness.time().read());
     let minutes = |count: u32| Some(now + Duration::from_secs(60) * count);

@@ -68,12 +68,10 @@ pub(super) fn parse_counter_key(key: &[u8]) -> StoreResult<(EnvironmentName, u64
     Ok((EnvironmentName::parse("environment", environment).map_err(|_| corrupt())?, second))
 }
 
-/// Encodes the id of a trial.
 pub(super) fn encode_trial_id(id: Uuid) -> UserValue {
     UserValue::new(&IdV1::encode(id))
 }
 
-/// Decodes the id of a trial.
 pub(super) fn decode_trial_id(value: &[u8]) -> StoreResult<Uuid> {
     Ok(IdV1::decode(value)?)
 }
@@ -91,37 +89,30 @@ pub(super) fn decode_code(value: &[u8], release: Option<&[u8]>) -> StoreResult<C
     Ok(CodeEntry { registration, release_time: own.map(|release| release.time) })
 }
 
-/// Encodes a release.
 pub(super) fn encode_release(id: Uuid, time: Timestamp) -> UserValue {
     UserValue::new(&Release { id, time }.encode())
 }
 
-/// Encodes a ledger entry.
 pub(super) fn encode_ledger(entry: &LedgerEntry) -> StoreResult<UserValue> {
     Ok(UserValue::new(&LedgerEntryV1::encode(entry)?))
 }
 
-/// Decodes a ledger entry.
 pub(super) fn decode_ledger(value: &[u8]) -> StoreResult<LedgerEntry> {
     Ok(LedgerEntryV1::decode(value)?)
 }
 
-/// Encodes a number.
 pub(super) fn encode_number(number: u64) -> UserValue {
     UserValue::new(&NumberV1::encode(number))
 }
 
-/// Decodes a number.
 pub(super) fn decode_number(value: &[u8]) -> StoreResult<u64> {
     Ok(NumberV1::decode(value)?)
 }
 
-/// Encodes a counter.
 pub(super) fn encode_counter(difference: i64) -> UserValue {
     UserValue::new(&DifferenceV1::encode(difference))
 }
 
-/// Decodes a counter.
 pub(super) fn decode_counter(value: &[u8]) -> StoreResult<i64> {
     Ok(DifferenceV1::decode(value)?)
 }

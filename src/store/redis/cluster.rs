@@ -38,7 +38,6 @@ const PROBE_TIMEOUT: Duration = Duration::from_millis(700);
 /// The number of rounds after which the slots are queried even without an error, to discover new replicas.
 const ROUNDS: u32 = 30;
 
-/// A cluster.
 pub(super) struct Cluster {
     shared: Arc<ClusterState>,
     _keeper: AbortOnDropHandle<()>,
@@ -73,7 +72,6 @@ impl Cluster {
         Ok(Self { shared, _keeper: keeper })
     }
 
-    /// All primaries.
     pub(super) fn primaries(&self) -> Vec<Node> {
         self.shared.slots.load().primaries()
     }

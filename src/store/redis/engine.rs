@@ -199,7 +199,6 @@ impl RedisEngine {
         }
     }
 
-    /// All primaries.
     pub(super) fn primaries(&self) -> StoreResult<Vec<Node>> {
         self.check_open()?;
         match &self.link {
@@ -252,7 +251,6 @@ impl RedisEngine {
     }
 }
 
-/// The shared engine.
 pub(super) type SharedEngine = Arc<RedisEngine>;
 
 /// The node of a redirect: `host:port`, where an IPv6 address may have no brackets. `None` if the engine does not know its own name

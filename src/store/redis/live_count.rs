@@ -31,7 +31,6 @@ pub(super) enum CountDecision {
     },
 }
 
-/// The counts.
 pub(super) struct LiveCounts {
     engine: SharedEngine,
     /// The codes that the next call counts.

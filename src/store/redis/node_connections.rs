@@ -16,7 +16,6 @@ use super::{
     options::{Node, RedisOptions},
 };
 
-/// The connections to a node.
 pub(super) struct NodeConnections {
     options: RedisOptions,
     node: Node,

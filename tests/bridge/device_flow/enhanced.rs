@@ -10,7 +10,6 @@ use crate::support::{
     rest::Device,
 };
 
-/// The call with device information.
 fn with_device_info(call: Call) -> Call {
     call.header("user-agent", "Roku/DVP-12.0 (062.00E04156A)")
 }

@@ -44,7 +44,7 @@ impl Process {
         command.args(["--pdeathsig", "KILL", "--", program]).process_group(0);
         prepare(&mut command);
         let (answer, started) = mpsc::channel();
-        STARTER.lock().expect("not poisoned").send((command, answer)).expect("the starter goes on");
+        STARTER.lock().expect("not poisoned").send((command, answer)).expect("the starter runs");
         let child = started.recv().expect("the starter answers").expect("setpriv, of util-linux");
         Self { child }
     }

@@ -10,7 +10,6 @@ use crate::support::{
     test_server::TestServer,
 };
 
-/// A create with these parameters.
 fn create(device: &Device<'_>, parameters: &str) -> crate::support::http::Call {
     let path = format!("/reggie/v1/REF/regcode.json?{parameters}");
     device.call("POST", &path).header("x-device-info", DEVICE_INFO)

@@ -38,7 +38,6 @@ pub(crate) enum Content {
 }
 
 impl Answer {
-    /// These bytes.
     pub(crate) fn new(status: StatusCode, content_type: &'static str, body: impl Into<Bytes>) -> Self {
         let headers = HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static(content_type))]);
         Self { status, headers, content: Content::Whole(body.into()) }

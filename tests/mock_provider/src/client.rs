@@ -57,7 +57,6 @@ impl Clients {
         }
     }
 
-    /// Registers a client for the statement.
     pub(crate) fn register(&mut self, statement: &str, clients: ClientsPerStatement) -> Credentials {
         let client = Credentials { id: random::uuid().to_string(), secret: random::secret() };
         self.secrets.insert(client.id.clone(), client.secret.clone());

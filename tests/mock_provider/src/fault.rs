@@ -142,7 +142,6 @@ impl Fault {
 }
 
 impl Faults {
-    /// Adds a fault.
     pub(crate) fn add(&mut self, fault: Fault) {
         self.0.push(fault);
     }

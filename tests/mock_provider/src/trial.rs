@@ -18,7 +18,6 @@ pub(crate) struct TrialLimits {
     pub max_resources: Option<usize>,
 }
 
-/// The holder of a trial.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) enum TrialHolder {
     /// A device, by its decoded fingerprint.
@@ -59,7 +58,6 @@ impl TrialLimits {
     }
 }
 
-/// The holders of this trial.
 pub(crate) fn holders(limits: &TrialLimits, device: String, identity: Option<String>) -> Vec<TrialHolder> {
     let identity = identity.filter(|_| limits.is_promotional()).map(TrialHolder::Identity);
     [TrialHolder::Device(device)].into_iter().chain(identity).collect()
@@ -115,12 +113,10 @@ impl Trial {
         self
     }
 
-    /// Its expiry.
     pub(crate) fn expiry(&self, limits: &TrialLimits) -> i64 {
         self.started.saturating_add(limits.duration_ms)
     }
 
-    /// Returns whether it has expired.
     pub(crate) fn is_expired(&self, limits: &TrialLimits, now: i64) -> bool {
         now >= self.expiry(limits)
     }

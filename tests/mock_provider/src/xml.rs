@@ -13,7 +13,6 @@ pub(crate) fn parent(name: &str, children: &str) -> String {
     format!("<{name}>{children}</{name}>")
 }
 
-/// An element with this text.
 pub(crate) fn element(name: &str, text: impl ToString) -> String {
     parent(name, &escaped(&text.to_string()))
 }

@@ -75,7 +75,7 @@ impl Contract {
                 // Unspecified.
                 Type::Enum => {}
                 other => {
-                    panic!("{name}.{} is of the type {other:?}: say here what to put there", field.name())
+                    panic!("{name}.{} is of the type {other:?}: add a value for it here", field.name())
                 }
             }
         }
@@ -98,5 +98,5 @@ fn put(bytes: &mut Vec<u8>, field: &FieldDescriptorProto, content: &[u8]) {
 
 /// Encodes a number as a varint.
 fn put_number(bytes: &mut Vec<u8>, number: i32) {
-    prost::encode_length_delimiter(number.try_into().expect("is no less than 0"), bytes).expect("has room");
+    prost::encode_length_delimiter(number.try_into().expect("is not negative"), bytes).expect("has room");
 }

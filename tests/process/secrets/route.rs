@@ -147,7 +147,7 @@ fn calls(method: &Method, route: &str, code: &str, number: u32, client: &Client)
             )),
             of(&format!("deviceId={device}&resource=&generic_data={MARK}mail&redirect_url={MARK}done")),
         ],
-        _ => panic!("{method} {route} is new: say here how it is called"),
+        _ => panic!("{method} {route} is not listed: add its calls here"),
     }
 }
 
@@ -195,7 +195,6 @@ async fn show(
     }
 }
 
-/// Creates a code for the client.
 async fn code(scene: &mut Scene, host: &str, client: &Client, number: u32) -> String {
     let path = format!("/reggie/v1/REF/regcode.json?deviceId={MARK}device_id-made{number}");
     let create = call(scene.server.rest, "POST", &path)

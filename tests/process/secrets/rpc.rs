@@ -89,7 +89,11 @@ pub async fn call_everything(scene: &mut Scene) {
         }
     }
     for method in &contract.methods {
-        assert!(answered.contains(&method.path), "{} never succeeded: see what its fields need", method.path);
+        assert!(
+            answered.contains(&method.path),
+            "{} never succeeded: give its fields valid values",
+            method.path
+        );
         let is_open = method.path.starts_with("/grpc.health.v1.Health/Watch");
         assert!(is_open || refused.contains(&method.path), "{} was never refused", method.path);
     }

@@ -27,7 +27,6 @@ pub(super) struct Television<'a> {
     pub(super) hardware_type: Option<&'static str>,
     /// The manufacturer in its own spelling; an unknown one as in the User-Agent.
     pub(super) maker: Option<&'a str>,
-    /// The model.
     pub(super) model: Option<&'a str>,
     runs: SystemSource,
 }
@@ -45,7 +44,6 @@ enum SystemSource {
     Unknown,
 }
 
-/// The source of the model.
 #[derive(Clone, Copy)]
 enum ModelSource {
     /// One of the conventional groups of televisions, or the place of the model on Android.

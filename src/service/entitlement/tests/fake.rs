@@ -71,7 +71,6 @@ impl FakeProvider {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Logs a device in.
     pub(super) fn log_in(&self, device: &str, mvpd: &str, ttl: Duration) -> Profile {
         let profile = profile(mvpd, self.clock.now(), ttl);
         self.state().profiles.insert((device.to_owned(), profile.mvpd.clone()), profile.clone());

@@ -5,7 +5,6 @@ use std::{fs, path::Path, thread, time::Duration};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
 use test_engine::{Product, Tls};
 
-/// All products.
 pub const PRODUCTS: [Product; 2] = [Product::Redis, Product::Valkey];
 
 /// Waits until the condition holds, for a minute at most.

@@ -12,7 +12,6 @@ macro_rules! problems {
             pub(crate) const $name: Problem =
                 Problem { status: StatusCode::$status, action: $action, code: $code, message: $message };
         )*
-        /// All problems.
         pub(super) const ALL: &[Problem] = &[$($name),*];
     };
 }

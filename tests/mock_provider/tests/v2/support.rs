@@ -85,7 +85,6 @@ impl Provider {
         of_device(self.call(method, path), device)
     }
 
-    /// The profiles of the device.
     pub async fn profiles(&self, device: &str, path: &str) -> Value {
         let answer = self.of(device, "GET", &format!("/api/v2/REF/profiles{path}")).send().await;
         ok(&answer)["profiles"].clone()
@@ -109,7 +108,6 @@ impl Provider {
         self.control("POST", "login", json!({ "service_provider": "REF", "code": code, "mvpd": mvpd })).await;
     }
 
-    /// The decisions on these resources.
     pub async fn decide(&self, device: &str, question: &str, mvpd: &str, resources: &[&str]) -> Vec<Value> {
         let answer = self.decision_call(device, question, mvpd, resources).send().await;
         ok(&answer)["decisions"].as_array().expect("a list").clone()
