@@ -11,7 +11,7 @@ use super::HumanDuration;
 pub struct Runtime {
     /// The number of threads that serve calls: 1 to 1024, or 0 for one per processor.
     pub threads: usize,
-    /// How long the server continues to serve after it was told to stop, while it reports NOT_SERVING: 0 s to
+    /// How long the server continues to serve after a request to stop, while it reports NOT_SERVING: 0 s to
     /// 1 year. Set it to the time that load balancers take to stop sending calls.
     pub drain_delay: HumanDuration,
     /// How long running calls then have to finish before they are cut off: 0 s to 1 year.

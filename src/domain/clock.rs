@@ -220,7 +220,7 @@ async fn nap_while(rest: impl Fn() -> Duration + Send) {
     }
 }
 
-/// Clocks that only advance when told to. For tests.
+/// Clocks that advance only on request. For tests.
 #[derive(Debug)]
 pub struct ManualClock {
     shown: tokio::sync::watch::Sender<ClockReading>,

@@ -247,8 +247,8 @@ impl KnownDevice {
         if is_new || self.has_used_code() {
             self.pending = None;
         }
-        let told = KnownLogin::reported(profile, now);
-        self.login = Some(KnownLogin { seen_time, code, attributes, ..told });
+        let reported = KnownLogin::reported(profile, now);
+        self.login = Some(KnownLogin { seen_time, code, attributes, ..reported });
     }
 
     /// Removes a valid login and its decisions. Keeps an expired login, so that it can be reported as expired.

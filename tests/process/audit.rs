@@ -22,7 +22,7 @@ fn entries(data: &Path, event: &str) -> Vec<Value> {
 }
 
 /// Returns the caller, the channel and the outcome of an entry.
-fn told(entry: &Value) -> (&str, &str, &str) {
+fn summary(entry: &Value) -> (&str, &str, &str) {
     assert_eq!(entry["v"], 1, "{entry}");
     let text = |key: &str| entry[key].as_str().unwrap_or_default();
     (text("caller"), text("face"), text("result"))
@@ -44,7 +44,7 @@ fn every_minted_or_refused_statement_is_audited_without_the_statement() {
     assert!(!log.contains(&with) && !log.contains(&without), "{log}");
     let entries = entries(data, "statement_minted");
     assert_eq!(
-        entries.iter().map(told).collect::<Vec<_>>(),
+        entries.iter().map(summary).collect::<Vec<_>>(),
         [
             (user().as_str(), "command", ""),
             (user().as_str(), "admin", ""),
@@ -72,7 +72,7 @@ fn every_revocation_is_audited_with_its_subject() {
     assert_eq!((&entries[0]["revoked"], &entries[0]["id"]), (&"statement".into(), &minted[0]["statement"]));
     assert_eq!((&entries[1]["revoked"], &entries[1]["id"]), (&"client".into(), &client.into()));
     assert_eq!(entries[2]["issued_before"], 1_769_860_800_000_u64);
-    assert_eq!(told(&entries[3]), (user().as_str(), "admin", "refused"));
+    assert_eq!(summary(&entries[3]), (user().as_str(), "admin", "refused"));
     assert_eq!(entries.len(), 4);
 }
 
@@ -85,7 +85,7 @@ fn doctor_runs_are_audited_and_schedule_listings_are_not() {
     command(data, &["doctor", "--environment", "nowhere"]).failure();
     printed(command(data, &["temp-pass", "schedules"]));
     let entries = entries(data, "upstream_examined");
-    assert_eq!(entries.iter().map(|entry| told(entry).2).collect::<Vec<_>>(), ["", "refused"]);
+    assert_eq!(entries.iter().map(|entry| summary(entry).2).collect::<Vec<_>>(), ["", "refused"]);
     assert_eq!(entries[1]["environment"], "nowhere");
     let log = fs::read_to_string(data.join("audit.log")).expect("readable");
     assert_eq!(log.lines().count(), 2, "{log}");
@@ -103,8 +103,8 @@ fn every_reload_is_audited_including_rejected_ones() {
     server.signal(Signal::HUP);
     server.wait_for_line("configuration reload rejected");
     let entries = entries(&data, "configuration_reloaded");
-    let told: Vec<_> = entries.iter().map(told).collect();
-    assert_eq!(told, [("signal", "signal", ""), ("signal", "signal", "refused")]);
+    let summaries: Vec<_> = entries.iter().map(summary).collect();
+    assert_eq!(summaries, [("signal", "signal", ""), ("signal", "signal", "refused")]);
     assert!(entries[1]["reason"].as_str().expect("a reason").contains("backend"), "{}", entries[1]);
 }
 
@@ -118,7 +118,7 @@ async fn a_rejected_rest_reset_is_audited() {
     let answer = reset.send().await;
     assert_eq!(answer.status, 403, "{answer:?}");
     let entries = entries(folder.path(), "temp_pass_reset");
-    let (caller, face, result) = told(&entries[0]);
+    let (caller, face, result) = summary(&entries[0]);
     assert_eq!((caller.starts_with("client "), face, result), (true, "rest", "refused"));
     assert!(entries[0]["reason"].as_str().expect("a reason").contains("temp_passes.reset"), "{}", entries[0]);
     assert!(!entries[0].to_string().contains("living-room"), "{}", entries[0]);

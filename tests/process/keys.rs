@@ -95,11 +95,11 @@ async fn a_rotation_reseals_everything_and_the_former_key_can_be_removed() {
     installation.works(&server).await;
 
     installation.write_ring(&[&two, &one]);
-    let said = printed(installation.rotate());
-    assert!(said.contains("5 of 5 secrets") && said.contains("\"two\""), "{said}");
+    let output = printed(installation.rotate());
+    assert!(output.contains("5 of 5 secrets") && output.contains("\"two\""), "{output}");
     server.wait_for_line("keys rotated");
-    let said = printed(installation.rotate());
-    assert!(said.contains("0 of 5 secrets"), "{said}");
+    let output = printed(installation.rotate());
+    assert!(output.contains("0 of 5 secrets"), "{output}");
     installation.works(&server).await;
     assert!(server.terminate().await.success());
 
@@ -121,10 +121,10 @@ async fn a_rotation_reseals_everything_and_the_former_key_can_be_removed() {
         assert!(error.contains(part), "{part}: {error}");
     }
     let entries = installation.entries();
-    let told: Vec<_> =
+    let rotations: Vec<_> =
         entries.iter().map(|entry| (&entry["key"], &entry["resealed"], &entry["face"])).collect();
     let two = Value::from("two");
-    assert_eq!(told, [(&two, &5.into(), &"admin".into()), (&two, &0.into(), &"admin".into())]);
+    assert_eq!(rotations, [(&two, &5.into(), &"admin".into()), (&two, &0.into(), &"admin".into())]);
 }
 
 #[tokio::test]
@@ -144,8 +144,8 @@ async fn keys_stored_without_a_ring_are_sealed_by_a_command_without_a_server() {
     server.wait_until_serving();
     installation.works(&server).await;
     assert!(server.terminate().await.success());
-    let said = printed(installation.rotate());
-    assert!(said.contains("5 of 7 secrets"), "{said}");
+    let output = printed(installation.rotate());
+    assert!(output.contains("5 of 7 secrets"), "{output}");
     let server = installation.server().start();
     installation.works(&server).await;
     let entries = installation.entries();
@@ -178,8 +178,8 @@ async fn an_unusable_key_ring_changes_nothing_on_a_running_server() {
 
     // With both keys the rotation resumes.
     installation.write_ring(&[&two, &one]);
-    let said = printed(installation.rotate());
-    assert!(said.contains("7 of 7 secrets"), "{said}");
+    let output = printed(installation.rotate());
+    assert!(output.contains("7 of 7 secrets"), "{output}");
     installation.works(&server).await;
 }
 

@@ -23,7 +23,7 @@ const MOST: usize = 8 * 1024;
 
 fn resident_memory(process: u32) -> usize {
     let status = fs::read_to_string(format!("/proc/{process}/status")).expect("runs");
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("is told");
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("reported by the kernel");
     line.trim().trim_end_matches(" kB").parse::<usize>().expect("a number") * 1024
 }
 

@@ -103,7 +103,7 @@ async fn logins_and_logouts_are_visible_at_every_replica() {
         let login = scene.get(&scene.one, &format!("/api/v1/tokens/authn?{DEVICE}"), 200).await;
         assert_eq!(login, scene.get(&scene.other, &format!("/api/v1/tokens/authn?{DEVICE}"), 200).await);
         let last = tokio::time::timeout(PATIENCE, watched.next()).await.expect("it ends");
-        let last = last.expect("a message").expect("is told").registration_code.expect("a code");
+        let last = last.expect("a message").expect("no error").registration_code.expect("a code");
         assert_eq!(last.state(), State::Released);
 
         let ended = scene.send(&scene.other, "DELETE", &format!("/api/v1/logout?{DEVICE}")).await;

@@ -25,8 +25,8 @@ fn tree() -> Tree {
 fn the_client_behavior_table_matches_the_test_results() {
     let tree = tree();
     let shown = [("go", "read\ncreate\nread\n"), ("java", "create\n")];
-    let (is_fine, said) = check(&tree, &shown, &["--write"]);
-    assert!(is_fine, "{said}");
+    let (is_fine, output) = check(&tree, &shown, &["--write"]);
+    assert!(is_fine, "{output}");
     let table = tree.read(README);
     for row in [
         "| behavior | Go | Kotlin | Java |",
@@ -36,17 +36,17 @@ fn the_client_behavior_table_matches_the_test_results() {
     ] {
         assert!(table.lines().any(|line| line == row), "{row} is not in:\n{table}");
     }
-    let (is_fine, said) = check(&tree, &shown, &[]);
-    assert!(is_fine, "{said}");
-    let (is_fine, said) = check(&tree, &[("go", "create\n"), ("java", "create\n")], &[]);
-    assert!(!is_fine && said.contains("-| A code is read;"), "{said}");
+    let (is_fine, output) = check(&tree, &shown, &[]);
+    assert!(is_fine, "{output}");
+    let (is_fine, output) = check(&tree, &[("go", "create\n"), ("java", "create\n")], &[]);
+    assert!(!is_fine && output.contains("-| A code is read;"), "{output}");
 }
 
 #[test]
 fn unlisted_behaviors_are_rejected_by_id() {
     let tree = tree();
-    let (is_fine, said) = check(&tree, &[("kotlin", "create\nfly\n")], &["--write"]);
-    assert!(!is_fine && said.contains("kotlin.txt: fly is not in clients/behaviours.txt"), "{said}");
+    let (is_fine, output) = check(&tree, &[("kotlin", "create\nfly\n")], &["--write"]);
+    assert!(!is_fine && output.contains("kotlin.txt: fly is not in clients/behaviours.txt"), "{output}");
 }
 
 #[test]
@@ -54,7 +54,10 @@ fn an_unterminated_table_is_not_written() {
     let tree = tree();
     tree.edit(README, "<!-- end of behaviours -->\n", "");
     let before = tree.read(README);
-    let (is_fine, said) = check(&tree, &[("go", "create\n")], &["--write"]);
-    assert!(!is_fine && said.contains("clients/README.md has no line <!-- end of behaviours -->"), "{said}");
+    let (is_fine, output) = check(&tree, &[("go", "create\n")], &["--write"]);
+    assert!(
+        !is_fine && output.contains("clients/README.md has no line <!-- end of behaviours -->"),
+        "{output}"
+    );
     assert_eq!(tree.read(README), before);
 }

@@ -32,11 +32,11 @@ fn each_breaking_change_since_the_last_release_is_rejected() {
     for (file, from, to, _) in changes {
         tree.edit(&format!("proto/passbridge/v1/{file}.proto"), from, to);
     }
-    let (is_fine, said) = breaking(&tree);
-    assert!(!is_fine, "{said}");
+    let (is_fine, output) = breaking(&tree);
+    assert!(!is_fine, "{output}");
     for (file, _, to, named) in changes {
         let is_reported = |line: &str| line.contains(&format!("{file}.proto:")) && line.contains(named);
-        assert!(said.lines().any(is_reported), "{file}: {to:?} is not reported in:\n{said}");
+        assert!(output.lines().any(is_reported), "{file}: {to:?} is not reported in:\n{output}");
     }
 }
 
@@ -56,14 +56,14 @@ fn additions_and_comments_are_compatible() {
         "  rpc GetTempPass(",
         "  rpc LookAtTempPass(GetTempPassRequest) returns (GetTempPassResponse);\n\n  rpc GetTempPass(",
     );
-    let (is_fine, said) = breaking(&tree);
-    assert!(is_fine, "{said}");
+    let (is_fine, output) = breaking(&tree);
+    assert!(is_fine, "{output}");
 }
 
 #[test]
 fn the_compatibility_check_fails_without_a_released_image() {
     let tree = tree();
     std::fs::remove_dir_all(tree.path("proto/released")).expect("removes");
-    let (is_fine, said) = breaking(&tree);
-    assert!(!is_fine, "{said}");
+    let (is_fine, output) = breaking(&tree);
+    assert!(!is_fine, "{output}");
 }

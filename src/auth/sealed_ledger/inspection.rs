@@ -94,8 +94,8 @@ impl InspectionFindings {
                 0 => format!("{more} of the {}", kind.plural()),
                 _ => format!("{more} more of the {}", kind.plural()),
             });
-            let told = names.into_iter().chain(more);
-            violations.extend(told.map(|what| Violation::new(FIELD, format!("{what}: {error}"))));
+            let descriptions = names.into_iter().chain(more);
+            violations.extend(descriptions.map(|what| Violation::new(FIELD, format!("{what}: {error}"))));
         }
         if violations.is_empty() { Ok(self.outdated) } else { Err(violations.into_error()) }
     }

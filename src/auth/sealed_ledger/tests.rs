@@ -136,13 +136,13 @@ async fn a_ring_that_cannot_open_every_secret_is_refused_and_changes_nothing() {
     for ids in [&["three"][..], &["three", "two"]] {
         let error = secrets.rotate(owned(ids)).await.expect_err("is refused");
         let Error::InvalidFields(violations) = error else { panic!("{error}") };
-        let told: Vec<_> = violations.iter().map(ToString::to_string).collect();
-        let last = told.last().expect("one at least");
+        let texts: Vec<_> = violations.iter().map(ToString::to_string).collect();
+        let last = texts.last().expect("one at least");
         assert!(
             last.contains("the credentials of the environment \"staging\" at https://provider.example.com")
         );
         assert!(last.contains("store.key_ring: ") && last.contains("the key \"one\""), "{last}");
-        assert_eq!(told.len(), 3 - ids.len(), "{told:?}");
+        assert_eq!(texts.len(), 3 - ids.len(), "{texts:?}");
         let starts = folder.with(ring(ids)).outdated().await;
         assert!(matches!(starts, Err(Error::InvalidFields(_))), "{starts:?}");
     }
@@ -156,7 +156,7 @@ async fn a_ring_that_cannot_open_every_secret_is_refused_and_changes_nothing() {
     }
 }
 
-fn told(outcome: Result<usize>) -> Vec<String> {
+fn violation_texts(outcome: Result<usize>) -> Vec<String> {
     let Err(Error::InvalidFields(violations)) = outcome else { panic!("{outcome:?}") };
     violations.iter().map(ToString::to_string).collect()
 }
@@ -175,13 +175,15 @@ async fn unopened_devices_are_counted_and_other_secrets_are_named() {
         put_named(&two, SecretKind::UpstreamToken, &format!("environment{index:02}\0origin")).await;
     }
     put_named(&two, SecretKind::Device, "another device").await;
-    let told = told(folder.with(ring(&["three"])).outdated().await);
-    assert_eq!(told.len(), 8 + 1 + 2, "{told:#?}");
-    assert!(told[0].contains("the access token of the environment \"environment00\" at origin: "));
-    assert!(told[8].contains(": 12 more of the access tokens of upstreams: ") && told[8].contains("\"two\""));
-    assert!(told[9].contains(": 20 of the known devices: ") && told[9].contains("\"one\""), "{}", told[9]);
-    assert!(told[10].contains(": 1 of the known devices: ") && told[10].contains("\"two\""));
-    assert!(!told.concat().contains("device 1"));
+    let texts = violation_texts(folder.with(ring(&["three"])).outdated().await);
+    assert_eq!(texts.len(), 8 + 1 + 2, "{texts:#?}");
+    assert!(texts[0].contains("the access token of the environment \"environment00\" at origin: "));
+    assert!(
+        texts[8].contains(": 12 more of the access tokens of upstreams: ") && texts[8].contains("\"two\"")
+    );
+    assert!(texts[9].contains(": 20 of the known devices: ") && texts[9].contains("\"one\""), "{}", texts[9]);
+    assert!(texts[10].contains(": 1 of the known devices: ") && texts[10].contains("\"two\""));
+    assert!(!texts.concat().contains("device 1"));
 }
 
 #[tokio::test]
@@ -199,7 +201,7 @@ async fn a_damaged_device_does_not_prevent_the_start_but_a_wrong_key_does() {
     };
     damage(SecretKind::Device, "device").await;
     // Indistinguishable from a wrong key.
-    let refused = told(secrets.outdated().await);
+    let refused = violation_texts(secrets.outdated().await);
     assert!(refused[0].contains("1 of the known devices: sealed with a key other than"), "{refused:?}");
     put_named(&secrets, SecretKind::DeviceCode, "code").await;
     assert_eq!(secrets.outdated().await.expect("the key fits others"), 0);
@@ -209,7 +211,7 @@ async fn a_damaged_device_does_not_prevent_the_start_but_a_wrong_key_does() {
     // Damaged credentials always prevent the start.
     put_named(&secrets, SecretKind::UpstreamCredentials, "environment\0origin").await;
     damage(SecretKind::UpstreamCredentials, "environment\0origin").await;
-    assert!(told(secrets.outdated().await)[0].contains("the credentials of the environment"));
+    assert!(violation_texts(secrets.outdated().await)[0].contains("the credentials of the environment"));
 }
 
 #[tokio::test]
@@ -219,7 +221,7 @@ async fn secrets_written_between_rotations_open_with_the_new_ring() {
     put_named(&secrets, SecretKind::Device, "device").await;
     secrets.rotate(owned(&["two", "one"])).await.expect("rotates");
     // A ring without the current sealing key waits for running writes, so that no secret is missed.
-    let refused = told(secrets.rotate(owned(&["one"])).await.map(|rotation| rotation.secrets));
+    let refused = violation_texts(secrets.rotate(owned(&["one"])).await.map(|rotation| rotation.secrets));
     assert!(refused[0].contains("the key \"two\""), "{refused:?}");
     put_named(&secrets, SecretKind::Device, "another").await;
     let alone = folder.with(ring(&["two"]));

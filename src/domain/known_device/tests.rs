@@ -129,10 +129,11 @@ fn a_login_that_is_reported_again_keeps_its_code_and_seen_time() {
     assert!(holds(&device, "channel"));
 
     let changed = Profile { attributes: attributes("54321"), ..profile() };
-    for (told, since) in [(&longer, NOW.before(HOUR)), (&changed, later + HOUR), (&changed, later + HOUR)] {
-        device.note_login(told, None, later + HOUR);
+    for (reported, since) in [(&longer, NOW.before(HOUR)), (&changed, later + HOUR), (&changed, later + HOUR)]
+    {
+        device.note_login(reported, None, later + HOUR);
         let known = device.login.clone().and_then(|login| login.attributes);
-        assert_eq!(known, Some((told.attributes_digest(), since)));
+        assert_eq!(known, Some((reported.attributes_digest(), since)));
     }
 
     // The code was used, although the login is the same.
@@ -242,8 +243,8 @@ fn a_begun_temp_pass_replaces_a_login_until_the_upstream_reports_it() {
     assert_eq!(device.login.as_ref().and_then(|login| login.issue_time), Some(NOW + MILLISECOND));
 
     device.keep_decision(KnownDecision { mvpd: mvpd("TempPass"), ..permitted("channel") });
-    let told = Profile { mvpd: mvpd("TempPass"), kind: ProfileKind::Temporary, ..profile() };
-    device.note_login(&told, None, NOW + HOUR);
+    let reported = Profile { mvpd: mvpd("TempPass"), kind: ProfileKind::Temporary, ..profile() };
+    device.note_login(&reported, None, NOW + HOUR);
     assert!(holds(&device, "channel"), "the decision belongs to the same TempPass");
     let login = device.login.clone().expect("is known");
     assert_eq!((login.standing, login.seen_time), (LoginStanding::Reported, NOW + HOUR));

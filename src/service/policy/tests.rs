@@ -89,10 +89,13 @@ fn second_screen_pages_need_no_token_over_an_upstream_or_where_configured() {
             "{local}backend = \"{backend}\"\nurl = \"https://api.example.com\"\nsoftware_statement_file = \"statement\"\n"
         )
     };
-    let said = |text: &str, how: &str| opens(&format!("{text}second_screen = \"{how}\"\n"));
-    assert!(!opens("") && !opens(local) && said(local, "open") && !said(local, "token"));
+    let opens_with = |text: &str, how: &str| opens(&format!("{text}second_screen = \"{how}\"\n"));
+    assert!(!opens("") && !opens(local) && opens_with(local, "open") && !opens_with(local, "token"));
     for backend in ["v1", "v2"] {
         let upstream = upstream(backend);
-        assert!(opens(&upstream) && said(&upstream, "open") && !said(&upstream, "token"), "{backend}");
+        assert!(
+            opens(&upstream) && opens_with(&upstream, "open") && !opens_with(&upstream, "token"),
+            "{backend}"
+        );
     }
 }

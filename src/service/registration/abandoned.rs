@@ -1,6 +1,6 @@
 //! Limits abandoned creates: cancelled, past their deadline, or with a broken connection.
 //!
-//! An abandoned create is still carried out, because it cannot be told apart from one that waits for the disk. Without
+//! An abandoned create is still carried out, because it cannot be distinguished from one that waits for the disk. Without
 //! a limit, a client that abandons each create at once could fill an environment without receiving a single response.
 
 use std::{sync::Arc, time::Duration};

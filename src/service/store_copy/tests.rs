@@ -171,8 +171,8 @@ async fn unsealed_entries_are_skipped_and_reported() {
     let (from, to) = (Installation::used().await, Installation::new(2));
     from.put(LedgerKind::UpstreamToken, NAME, b"\xff", None).await;
     let copied = run(&from, &to).await.expect("copies");
-    let [told] = &copied.unreadable[..] else { panic!("{copied:?}") };
-    assert!(told.contains("the access token of the environment \"default\""), "{told}");
+    let [unreadable] = &copied.unreadable[..] else { panic!("{copied:?}") };
+    assert!(unreadable.contains("the access token of the environment \"default\""), "{unreadable}");
 }
 
 #[tokio::test]

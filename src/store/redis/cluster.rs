@@ -205,8 +205,8 @@ impl ClusterState {
         };
         let answers = join_all(nodes.into_iter().map(ask)).await;
         let mut last = RedisError::from((ErrorKind::ClusterConnectionNotFound, "no node serves a slot"));
-        let told = answers.into_iter().filter_map(|answer| answer.map_err(|error| last = error).ok());
-        SlotMap::agreed(told.collect()).ok_or(last)
+        let reported = answers.into_iter().filter_map(|answer| answer.map_err(|error| last = error).ok());
+        SlotMap::agreed(reported.collect()).ok_or(last)
     }
 
     fn update_slots(&self, slots: SlotMap) {

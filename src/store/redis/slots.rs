@@ -59,12 +59,12 @@ impl SlotMap {
     }
 
     /// The map that most nodes have reported. A node that is partitioned or has just started is outvoted.
-    pub(super) fn agreed(mut told: Vec<Self>) -> Option<Self> {
-        told.retain(|map| !map.ranges.is_empty());
-        let votes = |map: &Self| told.iter().filter(|other| other.owners().eq(map.owners())).count();
+    pub(super) fn agreed(mut reported: Vec<Self>) -> Option<Self> {
+        reported.retain(|map| !map.ranges.is_empty());
+        let votes = |map: &Self| reported.iter().filter(|other| other.owners().eq(map.owners())).count();
         // Ties are broken arbitrarily.
-        let (elected, _) = told.iter().enumerate().max_by_key(|(_, map)| votes(map))?;
-        Some(told.swap_remove(elected))
+        let (elected, _) = reported.iter().enumerate().max_by_key(|(_, map)| votes(map))?;
+        Some(reported.swap_remove(elected))
     }
 
     fn owners(&self) -> impl Iterator<Item = (u16, u16, &Node)> {
@@ -193,8 +193,8 @@ mod tests {
         let old = || map(vec![row(0, 16_383, &[1])]);
         // They know different replicas but agree on the primary.
         let new = [map(vec![row(0, 16_383, &[2])]), map(vec![row(0, 16_383, &[2, 3])])];
-        let told = std::iter::once(old()).chain(new).chain([SlotMap::default(), SlotMap::default()]);
-        let agreed = SlotMap::agreed(told.collect()).expect("a majority");
+        let reported = std::iter::once(old()).chain(new).chain([SlotMap::default(), SlotMap::default()]);
+        let agreed = SlotMap::agreed(reported.collect()).expect("a majority");
         assert_eq!(agreed.primaries(), [node(2)]);
         assert!(SlotMap::agreed(vec![SlotMap::default()]).is_none());
     }

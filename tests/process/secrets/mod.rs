@@ -43,7 +43,7 @@ async fn no_call_leaks_a_secret_to_logs_spans_metrics_responses_or_data() {
     }
     // Data about devices and viewers may be stored, but operators must not see it.
     let personal = &mut scene.personal;
-    personal.add("what a request said", MARK);
+    personal.add("text of a request", MARK);
     personal.add("a device's address", rpc::NETWORK);
     personal.add("a viewer's address", rpc::VIEWER_IP);
     assert!(!personal.found_in(&data).is_empty(), "the search finds what the data contains");

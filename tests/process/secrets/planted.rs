@@ -34,15 +34,15 @@ impl Planted {
             let (start, end) = (start.saturating_sub(150), haystack.len().min(end + 50));
             String::from_utf8_lossy(&haystack[start..end]).into_owned()
         };
-        let mut told: Vec<(usize, String)> = Vec::new();
+        let mut found_patterns: Vec<(usize, String)> = Vec::new();
         for hit in found {
             let pattern = hit.pattern().as_usize();
-            if !told.iter().any(|(other, _)| self.names[*other] == self.names[pattern]) {
+            if !found_patterns.iter().any(|(other, _)| self.names[*other] == self.names[pattern]) {
                 let name = &self.names[pattern];
-                told.push((pattern, format!("{name}: …{}…", around(hit.start(), hit.end()))));
+                found_patterns.push((pattern, format!("{name}: …{}…", around(hit.start(), hit.end()))));
             }
         }
-        told.into_iter().map(|(_, text)| text).collect()
+        found_patterns.into_iter().map(|(_, text)| text).collect()
     }
 }
 

@@ -132,12 +132,12 @@ async fn call(scene: &mut Scene, method: &Method, token: Option<&str>, message: 
     let answer = first_answer(scene.channel(), &method.path, token, message).await;
     match &answer {
         Ok(bytes) => scene.answers.extend_from_slice(bytes),
-        Err(status) => scene.answers.extend(told(status)),
+        Err(status) => scene.answers.extend(status_bytes(status)),
     }
     answer.is_ok()
 }
 
-fn told(status: &Status) -> Vec<u8> {
+fn status_bytes(status: &Status) -> Vec<u8> {
     let metadata = format!("{:?}", status.metadata());
     [status.message().as_bytes(), status.details(), metadata.as_bytes()].join(&b'\n')
 }

@@ -89,11 +89,17 @@ fn devices_in_the_field_are_identified_by_their_user_agents() {
     let normalizer = Normalizer::new();
     let mut wrong = String::new();
     for row in rows() {
-        let told = normalize(&normalizer, row.user_agent);
-        let version = &told.operating_system.version;
+        let normalized = normalize(&normalizer, row.user_agent);
+        let version = &normalized.operating_system.version;
         let version = format!("{}.{}.{}", version.major, version.minor, version.patch);
-        let maker = told.hardware.manufacturer.as_deref().unwrap_or("-");
-        let actual = [&told.hardware_type, maker, &told.model, &told.operating_system.name, &version];
+        let maker = normalized.hardware.manufacturer.as_deref().unwrap_or("-");
+        let actual = [
+            &normalized.hardware_type,
+            maker,
+            &normalized.model,
+            &normalized.operating_system.name,
+            &version,
+        ];
         let fits =
             actual.iter().zip(row.expected).all(|(actual, expected)| [ANYTHING, actual].contains(&expected));
         if !fits {
@@ -124,9 +130,9 @@ proptest! {
     fn borrowed_words_do_not_turn_a_television_into_another_type(
         before in select(BORROWED), word in select(WORDS), behind in select(BORROWED),
     ) {
-        let told = normalize(&Normalizer::new(), &format!("{before} {word} {behind}"));
-        prop_assert!(!is_handheld_or_desktop(&told.hardware_type), "{}", told.hardware_type);
-        let system = told.operating_system.name;
+        let normalized = normalize(&Normalizer::new(), &format!("{before} {word} {behind}"));
+        prop_assert!(!is_handheld_or_desktop(&normalized.hardware_type), "{}", normalized.hardware_type);
+        let system = normalized.operating_system.name;
         let borrowed = ["Mac OS", "iOS"].contains(&system.as_str()) || system == "Windows" && !word.contains("Xbox");
         prop_assert!(!borrowed, "{system}");
     }

@@ -4,10 +4,10 @@
 //! these devices therefore decides the type, whatever else the text contains. Facts that the rules do not determine stay
 //! unknown, and are not taken from the borrowed words.
 
+mod conventional;
 pub(super) mod makers;
-mod said;
 
-pub(super) use said::android_model;
+pub(super) use conventional::android_model;
 
 use super::{
     super::{
@@ -37,7 +37,7 @@ enum SystemSource {
     /// The word implies the system; the version follows the first of these marks.
     On(System, &'static [&'static str]),
     /// The text names an operating system of televisions: Tizen, Android or Linux.
-    Said,
+    UserAgent,
     /// The general patterns apply, if they find one of this family.
     Family(&'static str),
     /// Unknown: the text names a wrong one.
@@ -47,7 +47,7 @@ enum SystemSource {
 #[derive(Clone, Copy)]
 enum ModelSource {
     /// One of the conventional groups of televisions, or the place of the model on Android.
-    Said,
+    Conventional,
     /// The words imply this model.
     Is(&'static str),
     /// The text does not contain it.
@@ -102,77 +102,77 @@ const RULES: &[Rule] = &[
     rule(&[&["SteamDeck"], &["Steam Deck"]], CONSOLE, Some("Valve"), ModelSource::Is("Steam Deck"), SystemSource::On(LINUX, &[])),
 
     // Platforms of a single company. Some of them also send `CrKey`.
-    rule(&[&["RokuBrowser"]], SET, None, ModelSource::Said, SystemSource::On(ROKU_OS, &["(TV-G000X-"])),
+    rule(&[&["RokuBrowser"]], SET, None, ModelSource::Conventional, SystemSource::On(ROKU_OS, &["(TV-G000X-"])),
     rule(&[&["Roku/"], &["RokuOS"], &["/DVP-"], &["(Roku"], &["; Roku;"], &["Roku Digital"]], BOX, Some("Roku"),
         ModelSource::After(&["|Roku ", "Roku"]), SystemSource::On(ROKU_OS, &["|RokuOS ", "/DVP-", "RokuOS/", "Roku/Pluto-"])),
-    rule(&[&["Vizio Co-Star"]], BOX, Some("VIZIO"), ModelSource::Said, SystemSource::Said),
-    rule(&[&["(Vizio,"], &["(VIZIO,"]], SET, Some("VIZIO"), ModelSource::Said, SystemSource::Said),
+    rule(&[&["Vizio Co-Star"]], BOX, Some("VIZIO"), ModelSource::Conventional, SystemSource::UserAgent),
+    rule(&[&["(Vizio,"], &["(VIZIO,"]], SET, Some("VIZIO"), ModelSource::Conventional, SystemSource::UserAgent),
     rule(&[&["VIZIO"], &["Vizio"], &["SmartCast"], &["ViziOS"]], SET, Some("VIZIO"),
-        ModelSource::After(&[" Model/", "VIZIO "]), SystemSource::Said),
+        ModelSource::After(&[" Model/", "VIZIO "]), SystemSource::UserAgent),
     rule(&[&["AppleTV"], &["Apple TV"], &["AppleTv"], &["appletv"], &["tvOS"]], BOX, Some("Apple"),
         ModelSource::Word(&["AppleTV"]), SystemSource::On(TVOS, &["tvOS ", "tvOS/", "tvOS", "CPU OS ", " iOS/"])),
-    rule(&[&["Tizen", "TV"], &["Tizen", "SmartHub"]], SET, Some("Samsung"), ModelSource::Said, SystemSource::On(TIZEN, &["Tizen ", "Tizen/"])),
-    rule(&[&["olleh tv"], &["SAMSUNG", "OTV-"]], BOX, Some("Samsung"), ModelSource::Word(&["SMT-"]), SystemSource::Said),
-    rule(&[&["Maple2"], &["Maple_"], &["Maple 5"], &["Maple 6"], &["SmartHub"], &["SamsungTV"]], SET, Some("Samsung"), ModelSource::Said, SystemSource::Said),
+    rule(&[&["Tizen", "TV"], &["Tizen", "SmartHub"]], SET, Some("Samsung"), ModelSource::Conventional, SystemSource::On(TIZEN, &["Tizen ", "Tizen/"])),
+    rule(&[&["olleh tv"], &["SAMSUNG", "OTV-"]], BOX, Some("Samsung"), ModelSource::Word(&["SMT-"]), SystemSource::UserAgent),
+    rule(&[&["Maple2"], &["Maple_"], &["Maple 5"], &["Maple 6"], &["SmartHub"], &["SamsungTV"]], SET, Some("Samsung"), ModelSource::Conventional, SystemSource::UserAgent),
     rule(&[&["Web0S"], &["webOS.TV"], &["webOSTV"], &["WEBOS"], &["webOS", "TV"]], SET, Some("LG"),
-        ModelSource::Said, SystemSource::On(WEBOS, &["WEBOS", "webOS TV ", "webOSTV ", "webOSTV/"])),
-    rule(&[&["LG Browser", "BDP"], &["LG NetCast.Media"]], PLAYER, Some("LG"), ModelSource::Said, SystemSource::Said),
-    rule(&[&["NetCast"], &["LG Browser"], &["LG SimpleSmart"]], SET, Some("LG"), ModelSource::Said, SystemSource::Said),
-    rule(&[&["VIDAA"]], SET, None, ModelSource::Said, SystemSource::Said),
+        ModelSource::Conventional, SystemSource::On(WEBOS, &["WEBOS", "webOS TV ", "webOSTV ", "webOSTV/"])),
+    rule(&[&["LG Browser", "BDP"], &["LG NetCast.Media"]], PLAYER, Some("LG"), ModelSource::Conventional, SystemSource::UserAgent),
+    rule(&[&["NetCast"], &["LG Browser"], &["LG SimpleSmart"]], SET, Some("LG"), ModelSource::Conventional, SystemSource::UserAgent),
+    rule(&[&["VIDAA"]], SET, None, ModelSource::Conventional, SystemSource::UserAgent),
 
     // Manufacturers with their own name in the text.
     rule(&[&["SonyBDP"], &["Sony-BDP"], &["BDPlayer"], &["SonyCEBrowser", "(BDP"], &["SonyCEBrowser", "(BDV"], &["avdn/sony.bdp"]],
-        PLAYER, Some("Sony"), ModelSource::Word(&["BDP9", "BDP-"]), SystemSource::Said),
-    rule(&[&["BRAVIA"], &["SVP-DTV"]], SET, Some("Sony"), ModelSource::Said, SystemSource::Said),
+        PLAYER, Some("Sony"), ModelSource::Word(&["BDP9", "BDP-"]), SystemSource::UserAgent),
+    rule(&[&["BRAVIA"], &["SVP-DTV"]], SET, Some("Sony"), ModelSource::Conventional, SystemSource::UserAgent),
     rule(&[&["SonyDTV"], &["SonyCEBrowser"], &["Sony", "HbbTV"]], SET, Some("Sony"),
-        ModelSource::Word(&["KDL", "KD-", "KD4", "KD5", "KD6", "KD7", "XBR"]), SystemSource::Said),
+        ModelSource::Word(&["KDL", "KD-", "KD4", "KD5", "KD6", "KD7", "XBR"]), SystemSource::UserAgent),
     rule(&[&["AQUOS-TV"], &["AQUOS_TV"], &["AQUOSBrowser"], &["AQUOS-AS"], &["AQUOS-DMP"]], SET, Some("Sharp"),
-        ModelSource::Word(&["LC-", "AQUOS-TV", "AQUOS_TV"]), SystemSource::Said),
+        ModelSource::Word(&["LC-", "AQUOS-TV", "AQUOS_TV"]), SystemSource::UserAgent),
     // Blu-ray recorders.
     rule(&[&["DIGA", "FreeBSD"]], PLAYER, Some("Panasonic"), ModelSource::Absent, SystemSource::On(FREE_BSD, &[])),
-    rule(&[&["Panasonic", "DIGA"]], PLAYER, Some("Panasonic"), ModelSource::Said, SystemSource::Said),
+    rule(&[&["Panasonic", "DIGA"]], PLAYER, Some("Panasonic"), ModelSource::Conventional, SystemSource::UserAgent),
     // The text has `like Android`, but it is not Android.
     rule(&[&["Viera", "FreeBSD"]], SET, Some("Panasonic"), ModelSource::Absent, SystemSource::On(FREE_BSD, &[])),
-    rule(&[&[" VIERA"], &["/VIERA"], &["(Viera"], &[" Viera"], &["PANATV"], &["Panasonic.tv"]], SET, Some("Panasonic"), ModelSource::Word(&["TX-", "TC-", "TH-"]), SystemSource::Said),
-    rule(&[&["Panasonic.bd"]], PLAYER, Some("Panasonic"), ModelSource::Absent, SystemSource::Said),
-    rule(&[&["TSBNetTV"], &["ToshibaTP"]], SET, Some("Toshiba"), ModelSource::Said, SystemSource::Said),
-    rule(&[&["PHILIPS-AVM"]], PLAYER, Some("Philips"), ModelSource::Said, SystemSource::Said),
-    rule(&[&["PHILIPSTV"], &["PhilipsTV"]], SET, Some("Philips"), ModelSource::Said, SystemSource::Said),
+    rule(&[&[" VIERA"], &["/VIERA"], &["(Viera"], &[" Viera"], &["PANATV"], &["Panasonic.tv"]], SET, Some("Panasonic"), ModelSource::Word(&["TX-", "TC-", "TH-"]), SystemSource::UserAgent),
+    rule(&[&["Panasonic.bd"]], PLAYER, Some("Panasonic"), ModelSource::Absent, SystemSource::UserAgent),
+    rule(&[&["TSBNetTV"], &["ToshibaTP"]], SET, Some("Toshiba"), ModelSource::Conventional, SystemSource::UserAgent),
+    rule(&[&["PHILIPS-AVM"]], PLAYER, Some("Philips"), ModelSource::Conventional, SystemSource::UserAgent),
+    rule(&[&["PHILIPSTV"], &["PhilipsTV"]], SET, Some("Philips"), ModelSource::Conventional, SystemSource::UserAgent),
     rule(&[&["#TCL/"]], SET, Some("TCL"), ModelSource::Absent, SystemSource::Unknown),
-    rule(&[&["Coolita"]], SET, Some("coocaa"), ModelSource::Absent, SystemSource::Said),
+    rule(&[&["Coolita"]], SET, Some("coocaa"), ModelSource::Absent, SystemSource::UserAgent),
     rule(&[&["FIRETV"]], BOX, Some("Amazon"), ModelSource::Absent, SystemSource::On(FIRE_OS, &[])),
-    rule(&[&["GW-Device/"], &["MR-Device/"], &["Sky_OTT"]], BOX, Some("Sky"), ModelSource::Word(&["ES1", "ES2", "ES3", "EM1", "XiOne"]), SystemSource::Said),
-    rule(&[&["comcast/ipstb"]], BOX, Some("Comcast"), ModelSource::Absent, SystemSource::Said),
-    rule(&[&["ComcastAppPlatform AX0"]], BOX, Some("ARRIS"), ModelSource::Word(&["AX0"]), SystemSource::Said),
+    rule(&[&["GW-Device/"], &["MR-Device/"], &["Sky_OTT"]], BOX, Some("Sky"), ModelSource::Word(&["ES1", "ES2", "ES3", "EM1", "XiOne"]), SystemSource::UserAgent),
+    rule(&[&["comcast/ipstb"]], BOX, Some("Comcast"), ModelSource::Absent, SystemSource::UserAgent),
+    rule(&[&["ComcastAppPlatform AX0"]], BOX, Some("ARRIS"), ModelSource::Word(&["AX0"]), SystemSource::UserAgent),
     // Comcast's platform also runs on televisions.
-    rule(&[&["ComcastAppPlatform"]], None, None, ModelSource::After(&["ComcastAppPlatform "]), SystemSource::Said),
-    rule(&[&["TechniSat Digi"]], BOX, Some("TechniSat"), ModelSource::Absent, SystemSource::Said),
-    rule(&[&["TechniSat MultyVision"]], SET, Some("TechniSat"), ModelSource::Absent, SystemSource::Said),
+    rule(&[&["ComcastAppPlatform"]], None, None, ModelSource::After(&["ComcastAppPlatform "]), SystemSource::UserAgent),
+    rule(&[&["TechniSat Digi"]], BOX, Some("TechniSat"), ModelSource::Absent, SystemSource::UserAgent),
+    rule(&[&["TechniSat MultyVision"]], SET, Some("TechniSat"), ModelSource::Absent, SystemSource::UserAgent),
     rule(&[&["(Astro;"]], BOX, Some("Astro"), ModelSource::Word(&["AS6"]), SystemSource::Unknown),
-    rule(&[&["stbapp"]], BOX, Some("Infomir"), ModelSource::Word(&["MAG2", "MAG3", "MAG4", "MAG5"]), SystemSource::Said),
-    rule(&[&["TiVoOS/", "Sharp"]], SET, Some("Sharp"), ModelSource::After(&["Sharp-"]), SystemSource::Said),
-    rule(&[&["TiVo-"], &["(TiVo"]], BOX, Some("TiVo"), ModelSource::Said, SystemSource::Said),
-    rule(&[&["DuneHD/"]], BOX, Some("Dune HD"), ModelSource::Said, SystemSource::Said),
-    rule(&[&["Westerndigital"], &["WDSimpleBrowser"]], PLAYER, Some("Western Digital"), ModelSource::Said, SystemSource::Said),
-    rule(&[&["BrightSign/"]], PLAYER, Some("BrightSign"), ModelSource::After(&["("]), SystemSource::Said),
-    rule(&[&["Blu-ray Player"]], PLAYER, None, ModelSource::Said, SystemSource::Said),
-    rule(&[&["GFHD"]], BOX, Some("Google"), ModelSource::Word(&["GFHD"]), SystemSource::Said),
+    rule(&[&["stbapp"]], BOX, Some("Infomir"), ModelSource::Word(&["MAG2", "MAG3", "MAG4", "MAG5"]), SystemSource::UserAgent),
+    rule(&[&["TiVoOS/", "Sharp"]], SET, Some("Sharp"), ModelSource::After(&["Sharp-"]), SystemSource::UserAgent),
+    rule(&[&["TiVo-"], &["(TiVo"]], BOX, Some("TiVo"), ModelSource::Conventional, SystemSource::UserAgent),
+    rule(&[&["DuneHD/"]], BOX, Some("Dune HD"), ModelSource::Conventional, SystemSource::UserAgent),
+    rule(&[&["Westerndigital"], &["WDSimpleBrowser"]], PLAYER, Some("Western Digital"), ModelSource::Conventional, SystemSource::UserAgent),
+    rule(&[&["BrightSign/"]], PLAYER, Some("BrightSign"), ModelSource::After(&["("]), SystemSource::UserAgent),
+    rule(&[&["Blu-ray Player"]], PLAYER, None, ModelSource::Conventional, SystemSource::UserAgent),
+    rule(&[&["GFHD"]], BOX, Some("Google"), ModelSource::Word(&["GFHD"]), SystemSource::UserAgent),
 
     // Google Cast also runs on speakers, displays and Android televisions.
     rule(&[&["CrKey", "SmartSpeaker"], &["CrKey", "Fuchsia"]], None, Some("Google"), ModelSource::Absent, SystemSource::Family("Linux")),
-    rule(&[&["CrKey", "Android"]], None, None, ModelSource::Said, SystemSource::Said),
+    rule(&[&["CrKey", "Android"]], None, None, ModelSource::Conventional, SystemSource::UserAgent),
     rule(&[&["CrKey"]], BOX, Some("Google"), ModelSource::Is("Chromecast"), SystemSource::On(CAST_OS, &["CrKey/", "CrKey armv7l "])),
 
     // Boxes by their product names.
-    rule(&[&["; Vodafone TV"]], BOX, Some("Vodafone"), ModelSource::Said, SystemSource::Said),
-    rule(&[&["Sagemcom-OTT"]], BOX, Some("Sagemcom"), ModelSource::After(&["Sagemcom-OTT-"]), SystemSource::Said),
-    rule(&[&["; smart; CX"], &["; smart; VX"], &["; smart; ZAPPIX"]], BOX, Some("Smart Electronic"), ModelSource::Said, SystemSource::Said),
-    rule(&[&["Skykid/"]], BOX, Some("Skyworth"), ModelSource::Said, SystemSource::Said),
+    rule(&[&["; Vodafone TV"]], BOX, Some("Vodafone"), ModelSource::Conventional, SystemSource::UserAgent),
+    rule(&[&["Sagemcom-OTT"]], BOX, Some("Sagemcom"), ModelSource::After(&["Sagemcom-OTT-"]), SystemSource::UserAgent),
+    rule(&[&["; smart; CX"], &["; smart; VX"], &["; smart; ZAPPIX"]], BOX, Some("Smart Electronic"), ModelSource::Conventional, SystemSource::UserAgent),
+    rule(&[&["Skykid/"]], BOX, Some("Skyworth"), ModelSource::Conventional, SystemSource::UserAgent),
     rule(&[&[" STB"], &["|STB"], &["-STB"], &["_STB"], &["STB/"], &["SetTopBox"], &["Set-Top"], &["Freebox"], &["Dreambox"], &["Volksbox"], &["YouView"]],
-        BOX, None, ModelSource::Said, SystemSource::Said),
+        BOX, None, ModelSource::Conventional, SystemSource::UserAgent),
 
     // Yandex's browser for televisions also runs on boxes: only the model reveals the type.
-    rule(&[&["YaBrowser/", "TV Safari"], &["YaBrowser/", "Safari/537.36 TV"]], None, None, ModelSource::Said, SystemSource::Said),
+    rule(&[&["YaBrowser/", "TV Safari"], &["YaBrowser/", "Safari/537.36 TV"]], None, None, ModelSource::Conventional, SystemSource::UserAgent),
 
     // Profiles, browsers and portals of televisions of many manufacturers.
     rule(&[
@@ -181,11 +181,11 @@ const RULES: &[Rule] = &[
         &["VSTVB"], &["_TV_"], &["Digital-TV"], &["(DTV"], &["NetTV"], &["InettvBrowser"], &["Espial"], &["(TV;"],
         &["TvBrowser"], &["ANTGalio"], &["Large Screen"], &["Tbrowser"], &["MB9", "Presto"], &["Vestel-MB"],
         &["Model/Hisense"], &["Model/Funai"], &["avui/tv"], &["Hybridcast"],
-    ], SET, None, ModelSource::Said, SystemSource::Said),
+    ], SET, None, ModelSource::Conventional, SystemSource::UserAgent),
     // These also run on boxes: only the manufacturer reveals the type.
-    rule(&[&["OMI/"], &["Opera TV"], &["SRAF/"], &["wired)"], &["Wired)"], &["wireless)"], &["Wireless)"]], None, None, ModelSource::Said, SystemSource::Said),
+    rule(&[&["OMI/"], &["Opera TV"], &["SRAF/"], &["wired)"], &["Wired)"], &["wireless)"], &["Wireless)"]], None, None, ModelSource::Conventional, SystemSource::UserAgent),
     rule(&[&["GoogleTV"], &["Google TV"], &["Android TV"], &["AndroidTV"], &["Andr0id"], &["diordnA"], &["TV Bro/"], &["Search TV/"]],
-        None, None, ModelSource::Said, SystemSource::Said),
+        None, None, ModelSource::Conventional, SystemSource::UserAgent),
 ];
 
 /// Returns the facts of `text`, if it contains a word that is specific to these devices.
@@ -196,7 +196,7 @@ pub(super) fn read(text: &str) -> Option<Television<'_>> {
             hardware_type: None,
             maker: None,
             model: Some(code),
-            runs: SystemSource::Said,
+            runs: SystemSource::UserAgent,
         });
     }
     let rule = RULES.iter().find(|rule| rule.fits(text))?;
@@ -218,18 +218,19 @@ impl Rule {
     /// Returns the manufacturer. One in the text takes precedence over that of the platform: other manufacturers also sell
     /// televisions with webOS.
     fn maker<'a>(&self, text: &'a str) -> Option<makers::TelevisionMaker<'a>> {
-        let said = if matches!(self.model, ModelSource::Said) { said::maker(text) } else { None };
-        said.or(self.maker.map(makers::named))
+        let maker =
+            if matches!(self.model, ModelSource::Conventional) { conventional::maker(text) } else { None };
+        maker.or(self.maker.map(makers::named))
     }
 
     fn model<'a>(&self, text: &'a str) -> Option<&'a str> {
         match self.model {
-            ModelSource::Said => said::model(text),
+            ModelSource::Conventional => conventional::model(text),
             ModelSource::Is(name) => Some(name),
             ModelSource::Absent => None,
             ModelSource::Named(names) => names.iter().copied().find(|name| text.contains(name)),
-            ModelSource::After(marks) => marks.iter().find_map(|mark| said::code(after(text, mark)?)),
-            ModelSource::Word(starts) => said::word(text, starts),
+            ModelSource::After(marks) => marks.iter().find_map(|mark| conventional::code(after(text, mark)?)),
+            ModelSource::Word(starts) => conventional::word(text, starts),
         }
     }
 }
@@ -248,7 +249,7 @@ impl Television<'_> {
                 Some(SystemFacts::new(&ROKU_OS, with_short_minor(version_after(text, marks))))
             }
             SystemSource::On(system, marks) => Some(SystemFacts::new(&system, version_after(text, marks))),
-            SystemSource::Said => SAID
+            SystemSource::UserAgent => NAMED_SYSTEMS
                 .iter()
                 .find(|(word, ..)| text.contains(word))
                 .map(|(_, system, marks)| SystemFacts::new(system, version_after(text, marks))),
@@ -257,7 +258,7 @@ impl Television<'_> {
 }
 
 /// Operating systems of televisions, by their names in the text.
-const SAID: &[(&str, System, &[&str])] = &[
+const NAMED_SYSTEMS: &[(&str, System, &[&str])] = &[
     ("Tizen", TIZEN, &["Tizen ", "Tizen/"]),
     ("Android", ANDROID, &["Android "]),
     ("ANDROID", ANDROID, &["ANDROID "]),

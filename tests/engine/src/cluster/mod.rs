@@ -209,8 +209,8 @@ impl Cluster {
 
     /// Whether a node announces all others to clients. It omits a replica until it knows the replica's offset.
     fn is_known_to_clients(&self, node: usize) -> bool {
-        let told = self.nodes[node].command(&["CLUSTER", "SLOTS"]);
-        let ports = told.elements().iter().flat_map(|range| &range.elements()[2..]);
+        let reply = self.nodes[node].command(&["CLUSTER", "SLOTS"]);
+        let ports = reply.elements().iter().flat_map(|range| &range.elements()[2..]);
         let ports: BTreeSet<_> = ports.map(|node| node.elements()[1].integer()).collect();
         self.responding().all(|node| ports.contains(&self.nodes[node].address().port().into()))
     }

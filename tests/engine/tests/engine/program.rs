@@ -61,20 +61,20 @@ fn a_local_cluster_serves_until_its_program_exits() {
 fn two_replicas_are_started_with_their_configuration_and_drained() {
     let folder = tempfile::tempdir().expect("a folder");
     let passbridge = folder.path().join("passbridge");
-    let said = folder.path().join("said");
+    let record = folder.path().join("record");
     let text = format!(
         r#"#!/bin/sh
-trap 'echo drains >> {said}; exit 0' TERM
-[ -f "$3" ] && echo "$1 $2" >> {said}
+trap 'echo drains >> {record}; exit 0' TERM
+[ -f "$3" ] && echo "$1 $2" >> {record}
 while :; do sleep 0.01; done
 "#,
-        said = said.display()
+        record = record.display()
     );
     fs::write(&passbridge, text).expect("written");
     fs::set_permissions(&passbridge, fs::Permissions::from_mode(0o700)).expect("set");
     let program = Program::start(&["--replicas", "0", "--passbridge", passbridge.to_str().expect("UTF-8")]);
     let count =
-        |what| fs::read_to_string(&said).unwrap_or_default().lines().filter(|&line| line == what).count();
+        |what| fs::read_to_string(&record).unwrap_or_default().lines().filter(|&line| line == what).count();
     eventually(|| count("serve --config") == 2);
     assert!(program.terminate());
     assert_eq!(count("drains"), 2);
