@@ -22,7 +22,7 @@ use super::{
     format::{AcceptedFormat, accepted_format, media_type, parse_format, split_extension},
     identity::{identify, open_to_second_screen},
     parameters::{Parameters, is_form},
-    route::v1_flow,
+    route::is_v1_flow,
 };
 use crate::{
     config::ResponseFormat,
@@ -252,7 +252,7 @@ impl RestCall {
         // A successful delete has no body. Browsers and players in the v1 flow accept only pages or videos where they
         // are redirected, or read only the status.
         let is_acceptable =
-            chosen.is_some() || self.head.method == Method::DELETE || v1_flow(self.head.uri.path()).is_some();
+            chosen.is_some() || self.head.method == Method::DELETE || is_v1_flow(self.head.uri.path());
         let work = async {
             let identity = self.identity(face, identity, &parameters).await?;
             if is_acceptable {

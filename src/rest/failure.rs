@@ -13,7 +13,7 @@ use serde::Serialize;
 use super::{
     format::media_type,
     record::{ErrorBody, render_error},
-    route::v1_flow,
+    route::is_v1_flow,
 };
 use crate::{
     config::ResponseFormat,
@@ -83,7 +83,7 @@ pub(super) enum ErrorShape {
 impl ErrorShape {
     /// Returns the shape of a path's documented errors.
     pub(super) fn of_path(path: &str, format: ResponseFormat) -> Self {
-        if v1_flow(path).is_some() { Self::Plain(format) } else { Self::Documented(format) }
+        if is_v1_flow(path) { Self::Plain(format) } else { Self::Documented(format) }
     }
 }
 

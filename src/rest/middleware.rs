@@ -74,13 +74,10 @@ pub(super) async fn around(State(face): State<RestFace>, mut request: Request, n
     response
 }
 
-/// Answers a call that was refused before routing. This layer is inside the CORS layer, so that a web page can read the
-/// refusal.
-pub(super) async fn refuse(request: Request, next: Next) -> Response {
-    match request.extensions().get::<RefusedCall>() {
-        Some(RefusedCall(failure)) => unshaped(Arc::clone(failure)),
-        None => next.run(request).await,
-    }
+/// Returns the answer to a call that was refused before routing. It is given inside the CORS layer, so that a web page can
+/// read the refusal.
+pub(super) fn refusal(request: &Request) -> Option<Response> {
+    request.extensions().get().map(|RefusedCall(failure)| unshaped(Arc::clone(failure)))
 }
 
 /// The reason why a call is not routed.

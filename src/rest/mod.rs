@@ -45,7 +45,7 @@ use std::{sync::Arc, time::Duration};
 use axum::{
     Router,
     body::Body,
-    middleware::{from_fn, from_fn_with_state},
+    middleware::from_fn_with_state,
     routing::{MethodRouter, delete, get, post},
 };
 use http::{HeaderName, Method, Request};
@@ -159,8 +159,7 @@ pub(crate) fn router(parts: RestDependencies) -> Router {
         .fold(Router::new(), |router, (_, path, handler)| router.route(path, handler))
         .fallback(passthrough::other_path)
         .method_not_allowed_fallback(failure::method_not_allowed)
-        .layer(from_fn_with_state(Arc::clone(&face), over_v1::dispatch))
-        .layer(from_fn(middleware::refuse));
+        .layer(from_fn_with_state(Arc::clone(&face), over_v1::dispatch));
     let router = match cross_origin {
         Some(cross_origin) => router.layer(cross_origin),
         None => router,

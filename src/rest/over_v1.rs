@@ -26,8 +26,9 @@ use super::{
     failure::Failure,
     format::split_extension,
     identity::{identify, record_nonce},
+    middleware::refusal,
     passthrough::{forward, pass_through, unavailable},
-    route::v1_flow,
+    route::{is_v1_flow, v1_flow},
     unnamed_requestor::unnamed_requestor,
 };
 use crate::{
@@ -76,9 +77,13 @@ struct Destination {
 }
 
 /// The middleware of the v1 flow: forwards calls whose backend is elsewhere, and passes on those that passbridge
-/// answers itself.
+/// answers itself. It also answers calls that were refused before routing, since each further layer costs every call a clone
+/// and a box of everything inside it.
 pub(super) async fn dispatch(State(face): State<RestFace>, request: Request, next: Next) -> Response {
-    if v1_flow(request.uri().path()).is_none() {
+    if let Some(refusal) = refusal(&request) {
+        return refusal;
+    }
+    if !is_v1_flow(request.uri().path()) {
         return next.run(request).await;
     }
     let (head, body) = request.into_parts();
@@ -134,14 +139,20 @@ async fn destination(
             return Err(UnresolvedCall { backend: ServingBackend::Local, failure: error.into(), body: None });
         }
     };
-    let environment_backend = ServingBackend::of(face.policy.load().environment_api(&environment));
+    let (environment_backend, is_mixed) = {
+        let policy = face.policy.load();
+        (ServingBackend::of(policy.environment_api(&environment)), policy.has_several_apis(&environment))
+    };
+    if environment_backend == ServingBackend::V2 && !is_mixed {
+        // passbridge answers all calls itself, whether the requestor that they name is valid or not.
+        return Ok((Destination { backend: environment_backend, requestor: None }, body));
+    }
     let unresolved = |failure, body| UnresolvedCall { backend: environment_backend, failure, body };
     let named = match named_requestor(head) {
         Ok(named) => named,
         Err(error) => return Err(unresolved(error.into(), Some(body))),
     };
     let signed = || claimed_requestor(&head.headers).map(|requestor| requestor.to_string());
-    let is_mixed = face.policy.load().has_several_apis(&environment);
     let (named, body) = match named.or_else(signed) {
         None if is_mixed => {
             let found = unnamed_requestor(face, head, &environment, body).await;

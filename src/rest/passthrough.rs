@@ -26,7 +26,7 @@ use super::{
     address::Addresses,
     call::environment,
     failure::Failure,
-    route::{WrittenUri, v1_flow},
+    route::{WrittenUri, is_v1_flow},
 };
 use crate::{
     config::Environments,
@@ -104,7 +104,7 @@ pub(super) async fn other_path(State(face): State<RestFace>, request: Request) -
     let answer = async {
         let (head, body) = request.into_parts();
         // A path of the v1 flow that passbridge does not serve with version 2. Version 1 of the upstream has no answer for it.
-        if v1_flow(head.uri.path()).is_some() {
+        if is_v1_flow(head.uri.path()) {
             return Err(Failure::UnknownPath);
         }
         pass_through(&face, head, body).await

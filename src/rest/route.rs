@@ -47,8 +47,7 @@ fn normalized(uri: &Uri) -> Option<Uri> {
     if is_plain {
         return None;
     }
-    let segments: Vec<_> =
-        path.split('/').filter(|segment| !segment.is_empty()).map(without_needless_encoding).collect();
+    let segments: Vec<_> = segments(path).collect();
     let is_ours = |prefix: &&[&str]| {
         segments.len() > prefix.len() && segments.iter().zip(*prefix).all(|(one, other)| one == other)
     };
@@ -95,11 +94,20 @@ fn unreserved(digits: &str) -> Option<char> {
 /// Returns all segments of a path of the v1 flow, which is below `/api/v1` or `/adobe-services/config`; `None` for
 /// other paths. The path need not be normalized.
 pub(super) fn v1_flow(path: &str) -> Option<Vec<Cow<'_, str>>> {
-    let segments: Vec<_> =
-        path.split('/').filter(|segment| !segment.is_empty()).map(without_needless_encoding).collect();
-    let first = [segments.first().map(|segment| &**segment), segments.get(1).map(|segment| &**segment)];
-    let is_v1_flow = matches!(first, [Some("api"), Some("v1")] | [Some("adobe-services"), Some("config")]);
-    is_v1_flow.then_some(segments)
+    is_v1_flow(path).then(|| segments(path).collect())
+}
+
+/// Whether a path is in the v1 flow.
+pub(super) fn is_v1_flow(path: &str) -> bool {
+    let mut segments = segments(path);
+    let first = [segments.next(), segments.next()];
+    let first = first.each_ref().map(Option::as_deref);
+    matches!(first, [Some("api"), Some("v1")] | [Some("adobe-services"), Some("config")])
+}
+
+/// Returns the non-empty segments of a path, without needless encoding.
+fn segments(path: &str) -> impl Iterator<Item = Cow<'_, str>> {
+    path.split('/').filter(|segment| !segment.is_empty()).map(without_needless_encoding)
 }
 
 /// Reports whether a segment of the path is `.` or `..`, encoded or not: servers resolve these differently.
@@ -159,10 +167,10 @@ mod tests {
         for path in
             ["/api/v1/authorize", "//api//v1/x", "/%61pi/v%31/x/", "/api/v1", "/adobe-services/config/REF"]
         {
-            assert!(v1_flow(path).is_some(), "{path}");
+            assert!(is_v1_flow(path) && v1_flow(path).is_some(), "{path}");
         }
         for path in ["/api/v2/x", "/api%2Fv1/x", "/api", "/", "/adobe-services/authenticate", "/x/api/v1/y"] {
-            assert!(v1_flow(path).is_none(), "{path}");
+            assert!(!is_v1_flow(path) && v1_flow(path).is_none(), "{path}");
         }
     }
 
