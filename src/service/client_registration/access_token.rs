@@ -1,7 +1,8 @@
 //! Access tokens: issues them for a client id and secret, and verifies them in calls.
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
+use arc_swap::ArcSwapOption;
 use async_trait::async_trait;
 use quick_cache::sync::Cache;
 use uuid::Uuid;
@@ -21,7 +22,10 @@ use crate::{
         id::EnvironmentName,
         secret::SecretText,
     },
-    service::authentication::{Authenticator, Evidence, Identity, Proof, RequestCredentials},
+    service::{
+        authentication::{Authenticator, Evidence, Identity, Proof, RequestCredentials},
+        policy::Policy,
+    },
 };
 
 /// The lifetime of an access token in seconds: 6 hours, as for the provider's tokens.
@@ -56,7 +60,15 @@ pub struct AccessToken {
 }
 
 /// Tokens with a verified signature. Their validity is checked at each call.
-pub(super) struct VerifiedTokens(Cache<Box<str>, Arc<AccessTokenClaims>>);
+pub(super) struct VerifiedTokens(Cache<Box<str>, Arc<VerifiedToken>>);
+
+/// The claims of a verified token, and the client that follows from them.
+struct VerifiedToken {
+    claims: AccessTokenClaims,
+    /// The client under the policy of the last call. Building the sets of its grant costs more than finding the token. A weak
+    /// reference identifies the policy without keeping it after a reload.
+    client: ArcSwapOption<(Weak<Policy>, Identity)>,
+}
 
 impl Default for VerifiedTokens {
     fn default() -> Self {
@@ -103,21 +115,28 @@ impl ClientRegistrationService {
 
     /// The client that this access token authenticates in this environment, with the grants of its statement.
     fn client(&self, token: &str, environment: &EnvironmentName) -> Result<Identity, AuthenticationProblem> {
-        let Some(claims) = self.verified(token) else {
+        let Some(token) = self.verified(token) else {
             return Err(AuthenticationProblem::TokenInvalid);
         };
+        let VerifiedToken { claims, client } = &*token;
         if self.parts().clock.now().as_millis() >= claims.exp {
             return Err(AuthenticationProblem::TokenExpired);
         }
         if claims.env != *environment {
             return Err(AuthenticationProblem::TokenOfOtherEnvironment);
         }
-        let AccessTokenClaims { iat, sub, cat, grant, .. } = &*claims;
+        let AccessTokenClaims { iat, sub, cat, grant, .. } = claims;
         let revocations = self.inner.revocations.load();
         if revocations.has_client(&grant.statement, *sub, *cat) || revocations.has_time(*iat) {
             return Err(AuthenticationProblem::TokenRevoked);
         }
-        let Some(rights) = grant.rights(&self.parts().policy.load()) else {
+        let policy = self.parts().policy.load();
+        if let Some((known_under, identity)) = client.load().as_deref()
+            && std::ptr::eq(known_under.as_ptr(), Arc::as_ptr(&policy))
+        {
+            return Ok(identity.clone());
+        }
+        let Some(rights) = grant.rights(&policy) else {
             return Err(AuthenticationProblem::TokenRevoked);
         };
         if !rights.environments.contains(environment) {
@@ -126,21 +145,23 @@ impl ClientRegistrationService {
         let environments = Scope::Only([environment.clone()].into());
         let name = format!("client {sub}");
         let caller = Caller::new(name, rights.requestors, environments, rights.permissions);
-        Ok(Identity { caller, proof: Proof::AccessToken(rights.source) })
+        let identity = Identity { caller, proof: Proof::AccessToken(rights.source) };
+        client.store(Some(Arc::new((Arc::downgrade(&policy), identity.clone()))));
+        Ok(identity)
     }
 
-    fn verified(&self, token: &str) -> Option<Arc<AccessTokenClaims>> {
+    fn verified(&self, token: &str) -> Option<Arc<VerifiedToken>> {
         let VerifiedTokens(remembered) = &self.inner.verified;
-        if let Some(claims) = remembered.get(token) {
-            return Some(claims);
+        if let Some(verified) = remembered.get(token) {
+            return Some(verified);
         }
         if token.len() > ACCESS_TOKEN_MAX {
             return None;
         }
-        let claims =
-            self.inner.keys.verify::<AccessTokenClaims>(Purpose::AccessToken, token).map(Arc::new)?;
-        remembered.insert(token.into(), Arc::clone(&claims));
-        Some(claims)
+        let claims = self.inner.keys.verify(Purpose::AccessToken, token)?;
+        let verified = Arc::new(VerifiedToken { claims, client: ArcSwapOption::empty() });
+        remembered.insert(token.into(), Arc::clone(&verified));
+        Some(verified)
     }
 }
 
