@@ -5,7 +5,8 @@
 //! |---|---|
 //! | `middleware` | the middleware of every call: addresses, rate limit, timeout, metrics |
 //! | `call` | reading of a request: body, parameters, format, environment |
-//! | `address`, `parameters`, `format`, `identity` | the parts of that |
+//! | `address`, `parameters`, `format`, `identity`, `encoding` | the parts of that; compressed bodies |
+//! | `route` | the names of paths |
 //! | `regcode` | registration codes: create, read, delete |
 //! | `entitlement` | `/api/v1`: logins, decisions, user metadata |
 //! | `cross_origin` | calls of web pages from a browser (CORS) |

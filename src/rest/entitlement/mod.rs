@@ -9,7 +9,7 @@
 //! | `login` | authenticate, checkauthn, tokens/authn, logout, freepreview |
 //! | `decision` | authorize, tokens/authz, tokens/media, preauthorize |
 //! | `metadata`, `configuration` | user metadata; the operators of a requestor |
-//! | `document` | responses in JSON and XML |
+//! | `document`, `xml` | responses in JSON and XML |
 //! | `failure` | errors as in version 1 |
 
 mod configuration;

@@ -72,7 +72,7 @@ impl Polls {
         is_recent || (is_new && login.standing == LoginStanding::Reported)
     }
 
-    /// Whether the upstream recently said that no viewer is logged in, and requires no upstream call.
+    /// Whether the upstream recently reported that no viewer is logged in, and requires no upstream call.
     pub(super) fn is_denied(
         &self,
         polled: PolledDevice,

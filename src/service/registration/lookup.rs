@@ -134,8 +134,8 @@ impl RegistrationService {
         answer
     }
 
-    /// The single error for a missing code, whether it has ended or never existed. Callers with read permission in
-    /// another environment are told if the code is live there.
+    /// The single error for a missing code, whether it has ended or never existed. If the code is live in another
+    /// environment in which the caller has read permission, the error says so.
     pub(super) async fn not_found(&self, caller: &Caller, key: &CodeKey) -> Error {
         let now = self.parts().clock.now();
         let policy = self.parts().policy.load_full();

@@ -1,4 +1,4 @@
-//! Every call of the REST router, in every environment, by registered clients, legacy clients and strangers.
+//! Every call of the REST router, in every environment, by registered, legacy and unknown clients.
 
 use http::Method;
 use passbridge::rest;

@@ -1,4 +1,4 @@
-//! Every method of the descriptors, in every environment, by callers and strangers, with valid messages and garbage.
+//! Every method of the descriptors, in every environment, by known and unknown callers, with valid and malformed messages.
 
 use std::collections::BTreeSet;
 

@@ -123,7 +123,7 @@ impl Scene {
             .env("PASSBRIDGE_STORE__PATH", data.to_str().expect("UTF-8"))
     }
 
-    /// The credentials of callers with every permission, and those of strangers, which may be valid elsewhere.
+    /// The credentials of callers with every permission, and those of unknown callers, which may be valid elsewhere.
     pub fn caller_tokens(&mut self) -> [Option<String>; 4] {
         let wrong = "pb_a-secret-of-another-server-4e7d";
         self.secrets.add("a wrong token", wrong);
