@@ -134,7 +134,10 @@ async fn keys_stored_without_a_ring_are_sealed_by_a_command_without_a_server() {
     installation.works(&server).await;
     assert!(server.terminate().await.success());
     let error = installation.rotate().failure();
-    assert!(error.contains("store.key_ring: is not set") && error.contains("passbridge keys new"), "{error}");
+    assert!(
+        error.contains("store.key_ring: is required") && error.contains("passbridge keys new"),
+        "{error}"
+    );
 
     installation.write_ring(&[&new_key("one")]);
     // Until then the unsealed secret is used and reported.
