@@ -120,11 +120,11 @@ pub fn pings_unread(faces: Faces) -> String {
     unread(faces, |peer| peer.frame(Kind::Ping, 0, 0, &[0; 8]))
 }
 
-pub fn ping_acknowledgements(faces: Faces) -> String {
+pub fn ping_acknowledgments(faces: Faces) -> String {
     accepted(faces, |peer, _| peer.frame(Kind::Ping, ACK, 0, &[0; 8]))
 }
 
-pub fn settings_acknowledgements(faces: Faces) -> String {
+pub fn settings_acknowledgments(faces: Faces) -> String {
     cut_off(faces, Reason::PROTOCOL_ERROR, |peer, _| peer.frame(Kind::Settings, ACK, 0, &[]))
 }
 
