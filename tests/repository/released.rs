@@ -44,8 +44,11 @@ fn each_breaking_change_since_the_last_release_is_rejected() {
 fn additions_and_comments_are_compatible() {
     let tree = tree();
     let warning = "proto/passbridge/v1/warning.proto";
-    tree.edit(warning, "string message = 3;", "string message = 3;\n\n  // Since when.\n  string since = 4;");
-    tree.edit(warning, "// What was found, for programs.", "// What was found.");
+    tree.edit(
+        warning,
+        "string message = 3;",
+        "// One more sentence.\n  string message = 3;\n\n  // A new field.\n  string since = 4;",
+    );
     tree.edit(
         "proto/passbridge/v1/hash_algorithm.proto",
         "HASH_ALGORITHM_SHA512 = 2;",
@@ -54,7 +57,7 @@ fn additions_and_comments_are_compatible() {
     tree.edit(
         "proto/passbridge/v1/temp_pass_service.proto",
         "  rpc GetTempPass(",
-        "  rpc LookAtTempPass(GetTempPassRequest) returns (GetTempPassResponse);\n\n  rpc GetTempPass(",
+        "  rpc PeekTempPass(GetTempPassRequest) returns (GetTempPassResponse);\n\n  rpc GetTempPass(",
     );
     let (is_fine, output) = breaking(&tree);
     assert!(is_fine, "{output}");
