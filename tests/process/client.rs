@@ -5,9 +5,12 @@ use std::{fs, os::unix::fs::PermissionsExt, path::Path};
 use base64::{Engine, prelude::BASE64_STANDARD};
 use rustix::process::Signal;
 
-use crate::support::{
-    http::{Answer, call},
-    server_process::{Program, ServerProcess},
+use crate::{
+    markdown::Document,
+    support::{
+        http::{Answer, call},
+        server_process::{Program, ServerProcess},
+    },
 };
 
 const DEVICE_INFO: &str = "eyJtb2RlbCI6IkFGVE1NIiwib3NOYW1lIjoiQW5kcm9pZCJ9";
@@ -285,12 +288,11 @@ async fn idle_and_active_connections_do_not_delay_shutdown() {
 }
 
 #[tokio::test]
-async fn the_configuration_of_the_page_about_devices_serves_each_of_its_hosts() {
+async fn the_documented_configuration_serves_each_of_its_hosts() {
     let folder = tempfile::tempdir().expect("a folder");
-    let page = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/devices.md")).expect("readable");
+    let blocks = Document::read("docs/devices.md").blocks.into_iter().map(|block| block.text);
     let block =
-        page.split("```toml\n").skip(1).filter_map(|rest| rest.split_once("```")).map(|(block, _)| block);
-    let block = block.into_iter().find(|block| block.contains("[rest]")).expect("the page configures REST");
+        blocks.into_iter().find(|block| block.starts_with("[rest]")).expect("the page configures REST");
     let (secret, file) = (folder.path().join("secret"), folder.path().join("passbridge.toml"));
     fs::write(&secret, "secret").expect("written");
     let block = block.replace("/run/secrets/roku-2014", secret.to_str().expect("UTF-8"));

@@ -3,25 +3,23 @@
 #![forbid(unsafe_code)]
 
 mod audit;
-mod bindings;
 mod bridge;
 mod callers;
 mod client;
 mod collector;
 mod command_line;
-mod cookbook;
 mod crash;
 mod disk;
-mod document;
+mod documents;
 mod grpcurl;
 mod interrupted_login;
 mod keys;
 mod life;
 mod log;
+#[allow(dead_code, reason = "it has more than this binary needs")]
+#[path = "../support/markdown.rs"]
+mod markdown;
 mod operations;
-mod readme;
-mod recipe;
-mod screens;
 mod secrets;
 mod start;
 mod support;

@@ -5,6 +5,10 @@
 mod assumptions;
 mod behaviours;
 mod bindings;
+mod documents;
+#[allow(dead_code, reason = "it has more than this binary needs")]
+#[path = "../support/markdown.rs"]
+mod markdown;
 mod released;
 mod tree;
 mod workspace;

@@ -23,26 +23,6 @@ fn an_empty_configuration_is_the_default() {
 }
 
 #[test]
-fn every_configuration_in_the_documents_loads() {
-    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
-    let documents =
-        std::fs::read_dir(root.join("docs")).expect("the documents").map(|entry| entry.expect("one").path());
-    let documents = documents.filter(|path| path.extension().is_some_and(|extension| extension == "md"));
-    let mut shown = 0;
-    for document in documents.chain([root.join("README.md")]) {
-        let text = std::fs::read_to_string(&document).expect("read");
-        for block in text.split("\n```toml\n").skip(1) {
-            let block = block.split("\n```").next().unwrap_or_default();
-            if let Err(error) = load_text(block, &[]) {
-                panic!("{}: {error}:\n{block}", document.display());
-            }
-            shown += 1;
-        }
-    }
-    assert!(shown > 10, "only {shown} were found");
-}
-
-#[test]
 fn environment_variables_override_the_file_and_parse_as_toml() {
     let config = load_text(
         "[grpc]\nlisten = \"127.0.0.1:1\"\nmax_watches = 5\n[environments.staging.requestors.REF]\n",
