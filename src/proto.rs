@@ -42,6 +42,26 @@ pub fn services() -> BTreeSet<String> {
     files.flat_map(|file| &file.service).map(|service| format!("{PACKAGE}.{}", service.name())).collect()
 }
 
+/// The tags of `FileDescriptorProto.enum_type` and `EnumDescriptorProto.value`, which are the path of a value's comment.
+const ENUM_TYPE: i32 = 5;
+const ENUM_VALUE: i32 = 2;
+
+/// Returns the comment of an error reason in the contract, as Markdown; empty if there is none.
+#[must_use]
+pub(crate) fn error_reason_comment(reason: v1::ErrorReason) -> String {
+    let contract = FileDescriptorSet::decode(FILE_DESCRIPTOR_SET).unwrap_or_default();
+    let comment = contract.file.iter().filter(|file| file.package() == PACKAGE).find_map(|file| {
+        let path = file.enum_type.iter().enumerate().find_map(|(index, group)| {
+            let value = group.value.iter().position(|value| value.name() == reason.as_str_name())?;
+            Some([ENUM_TYPE, i32::try_from(index).ok()?, ENUM_VALUE, i32::try_from(value).ok()?])
+        })?;
+        let locations = &file.source_code_info.as_ref()?.location;
+        locations.iter().find(|location| location.path == path)?.leading_comments.as_deref()
+    });
+    let lines = comment.unwrap_or_default().lines().map(|line| line.strip_prefix(' ').unwrap_or(line));
+    lines.flat_map(|line| [line, "\n"]).collect()
+}
+
 /// Implements `Debug`, without any field, for messages that contain values which must not be logged, and for
 /// their oneofs. `build.rs` selects them by the names of their fields.
 macro_rules! withhold {

@@ -78,3 +78,28 @@ pub enum AuthenticationProblem {
     #[error("another client has already used the nonce; sign the request with a new one")]
     NonceReused,
 }
+
+impl AuthenticationProblem {
+    /// Every problem, in order.
+    pub const ALL: [Self; 19] = [
+        Self::Missing,
+        Self::Unreadable,
+        Self::CallerUnknown,
+        Self::CertificateUnknown,
+        Self::CertificateWithoutName,
+        Self::CertificateOfSeveral,
+        Self::TokenForOthers,
+        Self::TokenWithoutEnd,
+        Self::TokenNotYetValid,
+        Self::TokenInvalid,
+        Self::TokenExpired,
+        Self::TokenOfOtherEnvironment,
+        Self::TokenRevoked,
+        Self::SignatureInvalid,
+        Self::RequestTimeNotInMilliseconds,
+        Self::RequestTimeOff,
+        Self::TokenRefusedUpstream,
+        Self::TokenNotIssuedHere,
+        Self::NonceReused,
+    ];
+}

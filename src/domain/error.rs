@@ -370,28 +370,71 @@ pub struct UpstreamAnswer {
 }
 
 impl Error {
-    /// Returns one sample of each error that has probable causes.
+    /// Returns a sample of each error and, where its message, reason or causes vary, of each variant.
     #[must_use]
     pub fn samples() -> Vec<Self> {
         let (answer, second) = (UpstreamAnswer::default(), Duration::from_secs(1));
-        vec![
-            Self::CodeNotFound(LookupClues { over_upstream: true, ..LookupClues::default() }),
-            Self::TempPassNotFound { mvpd: String::new() },
+        let answered = UpstreamAnswer { status: Some(500), ..UpstreamAnswer::default() };
+        let found_nothing = |over_upstream| LookupClues { over_upstream, ..LookupClues::default() };
+        let impossible = LookupClues { impossible: true, ..LookupClues::default() };
+        let exhausted = |viewer_named| Self::LookupBudgetExhausted { retry_after: second, viewer_named };
+        let throttled = |of| Self::Throttled { of, retry_after: second };
+        let quota = |of, share| Self::QuotaExhausted { of, limit: 10_000, share };
+        let rejected = |field| Self::UpstreamRejected { field, answer: UpstreamAnswer::default() };
+        let mvpd = || "Cablevision".to_owned();
+        let mut samples = vec![
+            Self::InvalidFields(vec![Violation::new("ttl", "must be whole seconds from 1 to 36000")]),
+            Self::MalformedMessage("invalid wire type".to_owned()),
+            Self::MessageTooLarge("5242880 bytes".to_owned()),
+            Self::RequestIdReused,
+            Self::CodeNotFound(impossible),
+            Self::CodeNotFound(found_nothing(false)),
+            Self::CodeNotFound(found_nothing(true)),
+            Self::TempPassNotFound { mvpd: mvpd() },
             Self::TempPassNotPromotional,
-            Self::LookupBudgetExhausted { retry_after: second, viewer_named: false },
-            Self::Throttled { of: Throttled::Device, retry_after: second },
-            Self::NotAuthenticated(AuthenticationProblem::Missing),
+            Self::LiveCodesExhausted { limit: 1_000_000, retry_after: second },
+            exhausted(false),
+            exhausted(true),
+            quota(LimitedResource::Watches, None),
+            quota(LimitedResource::Watches, Some(8_000)),
+            quota(LimitedResource::Batches, None),
+            quota(LimitedResource::Batches, Some(8_000)),
+            quota(LimitedResource::Connections, Some(8_000)),
+            Self::ServiceUnknown("service not registered".to_owned()),
+            throttled(Throttled::GrpcAddress),
+            throttled(Throttled::Device),
+            throttled(Throttled::AbandonedCreates),
+            Self::IssuerUnavailable { retry_after: second },
+            Self::PermissionMissing { caller: "player".to_owned(), permission: Permission::CodesCreate },
+            Self::MethodUnknown,
+            Self::Unsupported("the backend does not support this operation".to_owned()),
             Self::StoreUnavailable(StoreError::Unavailable(String::new())),
-            Self::UpstreamUnavailable { problem: "", answer: answer.clone(), retry_after: None },
+            Self::UpstreamUnavailable {
+                problem: "it does not answer in time",
+                answer: answer.clone(),
+                retry_after: Some(second),
+            },
+            Self::UpstreamUnavailable {
+                problem: "it reports a breakdown",
+                answer: answered,
+                retry_after: None,
+            },
             Self::UpstreamThrottled { answer: answer.clone(), retry_after: second, was_fast: true },
-            Self::UpstreamRejected { field: None, answer: answer.clone() },
+            rejected(None),
+            rejected(Some("mvpd_id")),
+            rejected(Some("device")),
             Self::UpstreamForbidden { answer: answer.clone(), was_fast: false },
             Self::UpstreamCredentialsRefused { answer },
-            Self::AlreadyAuthenticated { mvpd: String::new() },
-            Self::NotATempPass { mvpd: String::new(), source_name: String::new() },
+            Self::AlreadyAuthenticated { mvpd: mvpd() },
+            Self::NotATempPass { mvpd: mvpd(), source_name: "mvpd".to_owned() },
             Self::ProfileNotFound,
             Self::ProfileExpired,
-        ]
+            Self::ShuttingDown,
+            Self::DeadlineExceeded,
+            Self::Internal(String::new()),
+        ];
+        samples.extend(AuthenticationProblem::ALL.map(Self::NotAuthenticated));
+        samples
     }
 }
 

@@ -1,4 +1,4 @@
-//! What probably led to an error, and what to do about it: the most likely cause first, by what the request shows.
+//! The probable causes of errors and their remedies, ranked by what the request shows.
 
 use std::borrow::Cow;
 
@@ -13,9 +13,9 @@ use super::{
 /// A probable cause of an error and its remedy.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct ProbableCause {
-    /// What may have led to the error.
+    /// What may have led to the error, as a sentence.
     pub cause: Cow<'static, str>,
-    /// What to do where that was it.
+    /// What to do in that case, as a sentence.
     pub remedy: &'static str,
 }
 
@@ -24,200 +24,201 @@ const fn cause(cause: &'static str, remedy: &'static str) -> ProbableCause {
 }
 
 const ENDED: ProbableCause = cause(
-    "The code has expired, or a finished login or a delete released it.",
-    "Have the TV ask for a new code and type that one.",
+    "The code has expired, or a completed login or a delete released it.",
+    "Have the TV request a new code and type that one.",
 );
 const ELSEWHERE: ProbableCause = cause(
-    "The code was made for another requestor or in another environment.",
-    "Ask with the requestor_id and environment that the TV's request had.",
+    "The code was created for another requestor or in another environment.",
+    "Send the requestor_id and environment that the TV's request had.",
 );
 const MISTYPED: ProbableCause = cause(
     "The code was mistyped.",
-    "Compare it with the TV's screen; case, spaces and dashes do not matter.",
+    "Compare it with the TV's screen. Case, spaces and dashes do not matter.",
 );
 const IMPOSSIBLE: ProbableCause = cause(
-    "The code was mistyped: no code of this server has such a length or such characters.",
-    "Compare it with the TV's screen; case, spaces and dashes do not matter.",
+    "The code was mistyped: no code of this server has this length or these characters.",
+    "Compare it with the TV's screen. Case, spaces and dashes do not matter.",
 );
-const SEVERAL_WRONG: ProbableCause = cause(
+const CODES_MISTYPED: ProbableCause = cause(
     "The viewer typed several codes that do not exist.",
-    "Wait as long as RetryInfo says, then type the code that the TV shows now.",
+    "Wait for the delay in RetryInfo, then type the code that the TV shows now.",
 );
-const NOBODY_NAMED: ProbableCause = cause(
-    "The calls do not say who types, so that all viewers share one budget.",
-    "Fill viewer_ip with the address of the person who typed the code.",
+const VIEWER_NOT_NAMED: ProbableCause = cause(
+    "The calls do not send viewer_ip, so all viewers of this caller share one budget.",
+    "Set viewer_ip to the address of the person who types the code.",
 );
 const DISK: ProbableCause = cause(
-    "The disk that holds the data folder is full or has failed.",
-    "Look at the server's log and readiness; free space, or mend the disk and restart the server.",
+    "The disk with the data folder is full or has failed.",
+    "Read the server's log and /readyz. Free space, or repair the disk and restart the server.",
 );
 
 const TEMP_PASS_ELSEWHERE: ProbableCause = cause(
     "The TempPass belongs to another requestor or environment.",
-    "Ask with the requestor_id and environment that it is configured for; names are case-sensitive.",
+    "Send the requestor_id and environment that it is configured for. Names are case-sensitive.",
 );
 const TEMP_PASS_NOT_CONFIGURED: ProbableCause = cause(
     "The TempPass is not configured.",
-    "Add it to environments.NAME.requestors.ID.temp_passes; without any configured requestor there are the samples \
-     TempPass and TempPassREF.",
+    "Add it to environments.NAME.requestors.ID.temp_passes. If no requestor is configured, the samples \
+     TempPass and TempPassREF exist.",
 );
 const NO_AUTHORIZATION: ProbableCause = cause(
     "The request has no Authorization header.",
-    "Send the access token with every request, POST included.",
+    "Send the access token with every request, including POST.",
 );
 const TIME_IN_SECONDS: ProbableCause = cause(
-    "The request time of a signed request is in seconds.",
-    "Fill request_time with milliseconds since 1970-01-01T00:00:00Z.",
+    "The request_time of a signed request is in seconds.",
+    "Send request_time in milliseconds since 1970-01-01T00:00:00Z.",
 );
 const CLOCK_OFF: ProbableCause =
     cause("The clock of the device that signed the request is wrong.", "Set the device's clock.");
-const TOKEN_STALE: ProbableCause = cause(
-    "The access token is stale: it has expired, or its client or statement was revoked.",
-    "Ask for a new access token; register again only where that is refused with invalid_client.",
+const TOKEN_EXPIRED: ProbableCause = cause(
+    "The access token has expired, or its client or software statement was revoked.",
+    "Request a new access token. Register again only if that request fails with invalid_client.",
 );
 const WRONG_HOST: ProbableCause = cause(
     "The access token was issued by the host of another environment.",
-    "Ask for the token at the host that is then called.",
+    "Request the token from the host that the call goes to.",
 );
 const TOO_FAST: ProbableCause = cause(
     "The device, or all devices at its address together, called too fast.",
-    "Wait at least a second before the next call.",
+    "Wait at least one second before the next call.",
 );
 
-const GIVEN_UP: ProbableCause = cause(
-    "Creates are cancelled, their deadlines pass or their connections break before the answer is there.",
-    "Wait for answers: give a create a deadline of some seconds, and a request_id where it is repeated.",
+const CREATES_ABANDONED: ProbableCause = cause(
+    "Creates are canceled, exceed their deadline, or lose their connection before the response.",
+    "Wait for responses: give each create a deadline of several seconds, and a request_id if it is retried.",
 );
 
 const WRONG_CREDENTIALS_HEADER: ProbableCause = cause(
-    "The Authorization header is not as it must be.",
-    "Send \"Bearer \" and the access token; in a signed request, request_time in milliseconds.",
+    "The Authorization header is malformed.",
+    "Send \"Bearer \" and the access token. In a signed request, send request_time in milliseconds.",
 );
 const UNKNOWN_TOKEN: ProbableCause = cause(
-    "The access token was issued by the provider itself, and not through this server.",
-    "Have the device ask this server's /o/client/token for its token.",
+    "The access token was issued by the provider directly, and not through this server.",
+    "Have the device request its token from this server's /o/client/token.",
 );
 const CROSS_SITE: ProbableCause = cause(
-    "The login page on the second screen runs into the browser's protection against cross-site scripting.",
-    "Serve the page and call the API from the same domain, or have the page's origin allowed.",
+    "The browser's protection against cross-site scripting blocks the login page on the second screen.",
+    "Serve the page and the API from the same domain, or have the page's origin allowed (rest.cors_origins).",
 );
 const HOSTS_ENTRY_MISSING: ProbableCause = cause(
-    "The call is meant for the pre-qualification environment, but its entry in the hosts file is missing.",
-    "Add the provider's spoofing entry for pre-qualification to the hosts file of the machine that calls.",
+    "The call is meant for the provider's pre-qualification environment, but the hosts file has no entry for it.",
+    "Add the provider's spoofing entry for pre-qualification to the hosts file of the calling machine.",
 );
 const HOSTS_ENTRY_LEFT: ProbableCause = cause(
-    "The call is meant for another environment, but an entry for pre-qualification was left in the hosts file.",
-    "Remove the spoofing entry from the hosts file of the machine that calls.",
+    "The call is meant for another environment, but the hosts file still has an entry for pre-qualification.",
+    "Remove the spoofing entry from the hosts file of the calling machine.",
 );
 const HOST_OF_OTHER_ENVIRONMENT: ProbableCause = cause(
-    "The environment's url belongs to another environment of the provider than its software statement.",
-    "Compare environments.NAME.url with the environment that the statement was made for; passbridge doctor walks it.",
+    "environments.NAME.url and the software statement belong to different environments of the provider.",
+    "Set url to the environment that the statement was issued for. `passbridge doctor` checks each step.",
 );
 const WRONG_URL: ProbableCause = cause(
     "The URL of the call is wrong: another path, or another method.",
-    "Compare path and method with the provider's documents; environments.NAME.url is an origin without a path.",
+    "Compare path and method with the provider's documents. environments.NAME.url is an origin without a path.",
 );
 const SAML_UNREADABLE: ProbableCause = cause(
     "The provider could not decrypt the operator's SAML assertion.",
-    "Have the provider and the operator compare the certificate that the assertion is encrypted with.",
+    "Have the provider and the operator compare the certificate that encrypts the assertion.",
 );
 const UPSTREAM_REQUESTOR_UNKNOWN: ProbableCause = cause(
-    "The provider does not know the requestor, or not together with this operator.",
-    "Compare requestor_id and mvpd_id with what the provider has configured; names are case-sensitive.",
+    "The provider does not know the requestor, or has not integrated it with this mvpd.",
+    "Compare requestor_id and mvpd_id with the provider's configuration. Names are case-sensitive.",
 );
 const UPSTREAM_DEVICE_UNREADABLE: ProbableCause = cause(
-    "The provider cannot read the device's information or identifier.",
-    "Look at it with DeviceInfoService.DecodeDeviceInfo; fill vendor, os_version and connection_port too.",
+    "The provider cannot read the device information or the device identifier.",
+    "Inspect it with DeviceInfoService.DecodeDeviceInfo. Also set vendor, os_version and connection_port.",
 );
 const UPSTREAM_CODE_UNKNOWN: ProbableCause = cause(
     "The provider does not know the code for this requestor in this environment.",
-    "Compare the requestor and environment with those of the TV's request; codes of one do not exist in another.",
+    "Compare the requestor and environment with those of the TV's request. A code exists in one environment only.",
 );
 const ADDRESS_SHARED: ProbableCause = cause(
     "Many devices are sent to the provider under one address.",
-    "Fill device_ip with each device's own address; behind proxies, list them in rest.trusted_proxies.",
+    "Set device_ip to each device's own address. Behind proxies, list the proxies in rest.trusted_proxies.",
 );
 const FORBIDDEN_CLIENT: ProbableCause = cause(
     "The provider does not let this client act for this requestor.",
-    "Have the provider look at what the software statement is made for.",
+    "Have the provider check which requestors the software statement was issued for.",
 );
 const STATEMENT_REFUSED: ProbableCause = cause(
-    "The software statement has been withdrawn, or belongs to another environment of the provider.",
-    "Get a new one from the provider, put it into environments.NAME.software_statement_file, and reload.",
+    "The software statement was withdrawn, or belongs to another environment of the provider.",
+    "Get a new statement from the provider, store it in environments.NAME.software_statement_file, and \
+     reload (SIGHUP).",
 );
 const CREDENTIALS_REPLACED: ProbableCause = cause(
-    "Somebody else has registered with the same software statement.",
-    "Give every installation a statement of its own.",
+    "Another installation has registered with the same software statement.",
+    "Use a separate statement for each installation.",
 );
 const UPSTREAM_DOWN: ProbableCause = cause(
-    "The provider has a breakdown, or its front door answers in its place.",
-    "Look at the provider's status page; passbridge doctor tells from where on it fails.",
+    "The provider has an outage, or a proxy in front of it responds in its place.",
+    "Check the provider's status page. `passbridge doctor` shows which step fails.",
 );
 const UPSTREAM_UNREACHABLE: ProbableCause = cause(
-    "The provider cannot be reached from this server: name resolution, a firewall, or TLS.",
-    "Run passbridge doctor on the server's machine: it tries one after the other.",
+    "This server cannot reach the provider: name resolution, a firewall, or TLS.",
+    "Run `passbridge doctor` on the server's machine. It checks them one after the other.",
 );
 const PASSWORD_WRONG: ProbableCause = cause(
     "The viewer's user name and password do not match.",
-    "Try the same ones at the operator's own site.",
+    "Try the same ones on the operator's own site.",
 );
 const LOGIN_DISABLED: ProbableCause = cause(
     "The operator has disabled the login.",
-    "Ask the operator whether the account may log in from other apps.",
+    "Ask the operator whether the account may log in from other applications.",
 );
 const LOGIN_OF_OTHER_ENVIRONMENT: ProbableCause = cause(
-    "The login is meant for another environment: production and staging have different ones.",
-    "Check whether the login was made for production or staging, and use the environment that it is for.",
+    "The account belongs to another environment: production and staging have different ones.",
+    "Find out whether the account was created for production or staging, and use that environment.",
 );
 const TRIAL_ENDED: ProbableCause = cause(
-    "The trial's time is over, or it has had all the resources that it may have.",
-    "That is how a TempPass ends. To begin anew, reset it for this device or user; passbridge temp-pass does that.",
+    "The time of the trial has passed, or the trial has used all of its resources.",
+    "This is the normal end of a TempPass. To start a new trial, reset it for this device or user with \
+     `passbridge temp-pass reset`.",
 );
 const OPERATOR_DENIES: ProbableCause = cause(
-    "The viewer's subscription does not have the resource, or a rule such as parental controls denies it.",
-    "Compare the resource with the subscription at the operator's own site; resource ids are case-sensitive.",
+    "The viewer's subscription does not include the resource, or a rule such as parental controls denies it.",
+    "Compare the resource with the subscription on the operator's own site. Resource ids are case-sensitive.",
 );
 const OPERATOR_DEGRADED: ProbableCause = cause(
-    "A degradation rule for this operator denies it, or has changed.",
-    "Look at the degradation rules that the provider has for the requestor and the operator.",
+    "A degradation rule for this operator denies the resource, or has changed.",
+    "Check the provider's degradation rules for the requestor and the operator.",
 );
 const LOGIN_ENDED: ProbableCause = cause(
     "The login has expired, was ended, or belongs to another device, requestor or environment.",
-    "Have the TV ask for a new code and the viewer log in with it.",
+    "Have the TV request a new code and the viewer log in with it.",
 );
-const NOBODY_LOGGED_IN: ProbableCause = cause(
-    "Nobody has logged in on this device, or not with this operator; to the provider another device_id is another device.",
-    "Have the TV ask for a code, and wait until WatchRegistrationCode says that it is released.",
+const NOT_LOGGED_IN: ProbableCause = cause(
+    "No viewer has logged in on this device, or not with this mvpd. To the provider, another device_id is \
+     another device.",
+    "Have the TV request a code, and wait until WatchRegistrationCode reports that it is released.",
 );
 const CONFIGURATION_AT_PROVIDER: ProbableCause = cause(
-    "What the provider has configured for the requestor, the operator or the platform is incomplete or wrong.",
-    "Have the provider look at it; the error's trace tells it which call that was.",
+    "The provider's configuration of the requestor, the operator or the platform is incomplete or wrong.",
+    "Ask the provider to check it. The error's upstream_trace identifies the call.",
 );
 const FIELD_REFUSED: ProbableCause =
-    cause("The value is not one that the provider takes there.", "Compare it with the provider's documents.");
+    cause("The provider does not accept this value.", "Compare the value with the provider's documents.");
 const REDIRECT_URI_REFUSED: ProbableCause = cause(
-    "The redirect URI is not one that the software statement allows.",
-    "Set environments.NAME.redirect_uri to one that it was made for.",
+    "The software statement does not allow this redirect URI.",
+    "Set environments.NAME.redirect_uri to one that the statement allows.",
 );
 const DEVICE_LOGGED_IN: ProbableCause = cause(
-    "The viewer has logged in on this device before, and the login is still good.",
-    "Go on with that login; log out first where another operator is wanted.",
+    "The viewer logged in on this device before, and the login is still valid.",
+    "Use that login. To log in with another operator, log out first.",
 );
-const NAME_OF_OPERATOR: ProbableCause = cause(
-    "The mvpd is a real operator's, not a TempPass's.",
-    "Ask with the TempPass's own name at the provider.",
-);
+const NAME_OF_OPERATOR: ProbableCause =
+    cause("The mvpd is an operator, not a TempPass.", "Send the name that the TempPass has at the provider.");
 
-/// The probable causes of `error`, the likeliest first; none where the error itself says it all.
+/// Returns the probable causes of `error`, the likeliest first; none if the message of the error is sufficient.
 #[must_use]
 pub(crate) fn probable_causes(error: &Error) -> Vec<ProbableCause> {
     match error {
         Error::CodeNotFound(clues) => code_not_found(clues),
-        Error::LookupBudgetExhausted { viewer_named: true, .. } => vec![SEVERAL_WRONG],
-        Error::LookupBudgetExhausted { viewer_named: false, .. } => vec![NOBODY_NAMED, SEVERAL_WRONG],
+        Error::LookupBudgetExhausted { viewer_named: true, .. } => vec![CODES_MISTYPED],
+        Error::LookupBudgetExhausted { viewer_named: false, .. } => vec![VIEWER_NOT_NAMED, CODES_MISTYPED],
         Error::StoreUnavailable(_) => vec![DISK],
         Error::TempPassNotFound { .. } => vec![TEMP_PASS_ELSEWHERE, TEMP_PASS_NOT_CONFIGURED],
-        Error::Throttled { of: Throttled::AbandonedCreates, .. } => vec![GIVEN_UP],
+        Error::Throttled { of: Throttled::AbandonedCreates, .. } => vec![CREATES_ABANDONED],
         Error::Throttled { .. } => vec![TOO_FAST],
         Error::NotAuthenticated(problem) => not_authenticated(*problem),
         Error::UpstreamThrottled { was_fast: true, .. } => vec![TOO_FAST, ADDRESS_SHARED],
@@ -239,7 +240,7 @@ pub(crate) fn probable_causes(error: &Error) -> Vec<ProbableCause> {
         Error::UpstreamUnavailable { .. } => vec![UPSTREAM_UNREACHABLE, UPSTREAM_DOWN],
         Error::AlreadyAuthenticated { .. } => vec![DEVICE_LOGGED_IN],
         Error::NotATempPass { .. } => vec![NAME_OF_OPERATOR],
-        Error::ProfileNotFound => vec![NOBODY_LOGGED_IN, LOGIN_ENDED],
+        Error::ProfileNotFound => vec![NOT_LOGGED_IN, LOGIN_ENDED],
         Error::ProfileExpired => vec![LOGIN_ENDED],
         Error::InvalidFields(_)
         | Error::MalformedMessage(_)
@@ -259,7 +260,7 @@ pub(crate) fn probable_causes(error: &Error) -> Vec<ProbableCause> {
     }
 }
 
-/// The probable causes of what somebody sees, the likeliest first (reference, section 8).
+/// Returns the probable causes of a symptom, the likeliest first (reference, section 8).
 #[must_use]
 pub(crate) fn symptom_causes(symptom: &Symptom) -> Vec<ProbableCause> {
     match symptom {
@@ -268,7 +269,7 @@ pub(crate) fn symptom_causes(symptom: &Symptom) -> Vec<ProbableCause> {
                 NO_AUTHORIZATION,
                 TIME_IN_SECONDS,
                 WRONG_CREDENTIALS_HEADER,
-                TOKEN_STALE,
+                TOKEN_EXPIRED,
                 WRONG_HOST,
                 CLOCK_OFF,
             ]
@@ -297,7 +298,7 @@ pub(crate) fn symptom_causes(symptom: &Symptom) -> Vec<ProbableCause> {
     }
 }
 
-/// What the upstream's code says of a denial, where it is one.
+/// Returns the symptom of a denial, if the upstream's code is one.
 fn denial(answer: &UpstreamAnswer) -> Option<Symptom> {
     match upstream_code::meaning(answer.code.as_deref()?)? {
         UpstreamErrorMeaning::Denied(reason) => Some(Symptom::of_refusal(reason)),
@@ -317,10 +318,10 @@ fn not_authenticated(problem: AuthenticationProblem) -> Vec<ProbableCause> {
         | AuthenticationProblem::TokenForOthers
         | AuthenticationProblem::TokenWithoutEnd
         | AuthenticationProblem::TokenNotYetValid => Vec::new(),
-        AuthenticationProblem::TokenRefusedUpstream => vec![TOKEN_STALE, WRONG_HOST],
-        AuthenticationProblem::TokenNotIssuedHere => vec![UNKNOWN_TOKEN, TOKEN_STALE],
-        AuthenticationProblem::TokenInvalid => vec![TOKEN_STALE, WRONG_HOST],
-        AuthenticationProblem::TokenExpired | AuthenticationProblem::TokenRevoked => vec![TOKEN_STALE],
+        AuthenticationProblem::TokenRefusedUpstream => vec![TOKEN_EXPIRED, WRONG_HOST],
+        AuthenticationProblem::TokenNotIssuedHere => vec![UNKNOWN_TOKEN, TOKEN_EXPIRED],
+        AuthenticationProblem::TokenInvalid => vec![TOKEN_EXPIRED, WRONG_HOST],
+        AuthenticationProblem::TokenExpired | AuthenticationProblem::TokenRevoked => vec![TOKEN_EXPIRED],
         AuthenticationProblem::TokenOfOtherEnvironment => vec![WRONG_HOST],
         AuthenticationProblem::RequestTimeNotInMilliseconds => vec![TIME_IN_SECONDS],
         AuthenticationProblem::RequestTimeOff => vec![CLOCK_OFF],
@@ -333,8 +334,8 @@ fn code_not_found(clues: &LookupClues) -> Vec<ProbableCause> {
         return vec![IMPOSSIBLE];
     }
     let found = clues.lives_in.iter().map(|environment| ProbableCause {
-        cause: format!("The code lives in the environment {environment}.").into(),
-        remedy: "Ask in that environment.",
+        cause: format!("The code exists in the environment {environment}.").into(),
+        remedy: "Send that environment.",
     });
     if clues.over_upstream {
         found.chain([UPSTREAM_CODE_UNKNOWN, ENDED, MISTYPED, CROSS_SITE, HOSTS_ENTRY_MISSING]).collect()
@@ -347,17 +348,17 @@ fn parameter_missing(name: &str) -> ProbableCause {
     let remedy = match name.to_ascii_lowercase().as_str() {
         "authorization" => NO_AUTHORIZATION.remedy,
         "x-device-info" | "device_info" => {
-            "Send base64 of the device's JSON, which has a model and an osName at least, in X-Device-Info or as device_info."
+            "Send the device's JSON, with at least model and osName, as base64 in X-Device-Info or device_info."
         }
         "deviceid" => {
-            "Send the device's own id; a device without one sends dummy, and the id of the answer from then on."
+            "Send the device's own id. A device without one first sends dummy, and then the id from the response."
         }
-        "ap-device-identifier" => "Send \"fingerprint \" and base64 of the device's id.",
+        "ap-device-identifier" => "Send \"fingerprint \" and the device's id as base64.",
         _ => {
-            "Send it where the provider's documents have it: in the path, the query, a form or a header; names are case-sensitive."
+            "Send it where the provider documents it: in the path, the query, a form or a header. Names are case-sensitive."
         }
     };
-    ProbableCause { cause: format!("{name} is missing, empty, or written in another way.").into(), remedy }
+    ProbableCause { cause: format!("{name} is missing, empty, or misspelled.").into(), remedy }
 }
 
 fn rejected(field: Option<&str>) -> Vec<ProbableCause> {
@@ -385,7 +386,7 @@ mod tests {
     use crate::domain::id::EnvironmentName;
 
     #[test]
-    fn what_the_request_shows_comes_first() {
+    fn causes_are_ranked_by_the_request() {
         let impossible = LookupClues { impossible: true, ..LookupClues::default() };
         assert_eq!(probable_causes(&Error::CodeNotFound(impossible))[0], IMPOSSIBLE);
 
@@ -395,7 +396,7 @@ mod tests {
 
         let exhausted =
             |viewer_named| Error::LookupBudgetExhausted { retry_after: Default::default(), viewer_named };
-        assert_eq!(probable_causes(&exhausted(false))[0], NOBODY_NAMED);
-        assert_eq!(probable_causes(&exhausted(true)), [SEVERAL_WRONG]);
+        assert_eq!(probable_causes(&exhausted(false))[0], VIEWER_NOT_NAMED);
+        assert_eq!(probable_causes(&exhausted(true)), [CODES_MISTYPED]);
     }
 }

@@ -1,16 +1,15 @@
-//! What somebody sees who asks for help: a status, a code of an error, a line of a log, or a whole HTTP response. Read
-//! generously, since it is pasted from wherever it was seen.
+//! What an operator sees of a failure: a status, an error code, a log line, or a whole HTTP response. The parser is lenient,
+//! since the text is pasted from anywhere.
 
 use serde_json::Value;
 
 use super::{
     entitlement::RefusalReason,
-    error::Error,
-    probable_cause::{ProbableCause, probable_causes, symptom_causes},
+    probable_cause::{ProbableCause, symptom_causes},
     upstream_code::{self, UpstreamErrorMeaning},
 };
 
-/// Something that goes wrong, as far as a pasted text tells it.
+/// A kind of failure that a text can describe.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Symptom {
     /// 401.
@@ -23,28 +22,28 @@ pub(crate) enum Symptom {
     Forbidden,
     /// 429.
     TooManyRequests,
-    /// The operator's login page does not let the viewer in.
+    /// The viewer cannot log in on the operator's page.
     LoginFails,
-    /// The provider knows a field of the request to be wrong.
+    /// The provider rejects a field of the request.
     FieldWrong(&'static str),
-    /// The answer names what the request lacks.
+    /// The response names a parameter that the request lacks.
     ParameterMissing(String),
-    /// The provider does not take the client's credentials.
+    /// The provider refuses the client's credentials.
     CredentialsRefused,
-    /// The trial of a TempPass denies.
+    /// The trial of a TempPass has ended.
     TrialOver,
-    /// The operator, or a rule of its, denies what was asked for.
+    /// The operator, or one of its rules, denies the resource.
     DeniedByOperator,
-    /// There is no login, or no more.
+    /// The device has no login, or its login has ended.
     NotLoggedIn,
-    /// Something is configured wrong at the provider.
+    /// The provider's configuration is wrong.
     ConfigurationWrong,
-    /// 5xx, or no answer at all.
+    /// 5xx, or no response.
     Unavailable,
 }
 
 impl Symptom {
-    /// What it is, in words.
+    /// Returns the symptom in words.
     #[must_use]
     pub(crate) fn describe(&self) -> String {
         match self {
@@ -54,24 +53,24 @@ impl Symptom {
             Self::Forbidden => "forbidden (403)".to_owned(),
             Self::TooManyRequests => "too many requests (429)".to_owned(),
             Self::LoginFails => "the viewer cannot log in on the operator's page".to_owned(),
-            Self::FieldWrong(field) => format!("the provider does not take {field}"),
+            Self::FieldWrong(field) => format!("the provider rejects {field}"),
             Self::ParameterMissing(name) => format!("the request has no {name}"),
-            Self::TrialOver => "the trial of the TempPass is over".to_owned(),
-            Self::DeniedByOperator => "the operator denies it".to_owned(),
-            Self::NotLoggedIn => "the viewer is not logged in, or no more".to_owned(),
-            Self::ConfigurationWrong => "the provider's configuration does not permit it".to_owned(),
-            Self::CredentialsRefused => "the provider does not take the client's credentials".to_owned(),
-            Self::Unavailable => "the provider does not answer, or fails".to_owned(),
+            Self::TrialOver => "the trial of the TempPass has ended".to_owned(),
+            Self::DeniedByOperator => "the operator denies the resource".to_owned(),
+            Self::NotLoggedIn => "no viewer is logged in, or the login has ended".to_owned(),
+            Self::ConfigurationWrong => "the provider's configuration does not permit the call".to_owned(),
+            Self::CredentialsRefused => "the provider refuses the client's credentials".to_owned(),
+            Self::Unavailable => "the provider does not respond, or fails".to_owned(),
         }
     }
 
-    /// What probably led to it, the likeliest first.
+    /// Returns the probable causes, the likeliest first.
     #[must_use]
     pub(crate) fn causes(&self) -> Vec<ProbableCause> {
         symptom_causes(self)
     }
 
-    /// What a status by itself tells.
+    /// Returns the symptom of a status without further information.
     fn of_status(status: u16) -> Option<Self> {
         Some(match status {
             401 => Self::NotAuthorized,
@@ -95,7 +94,7 @@ impl Symptom {
         }
     }
 
-    /// What a denial is to who has a question about it.
+    /// Returns the symptom of a denial.
     #[must_use]
     pub(crate) fn of_refusal(reason: RefusalReason) -> Self {
         match reason {
@@ -115,9 +114,9 @@ impl Symptom {
     }
 }
 
-/// Codes of the provider's that lead to nothing here but what their status leads to, and yet tell a person more: those of a
-/// registration or a request for a token (reference, section 5).
-const EXPLAINED: &[(&str, Symptom)] = &[
+/// The error codes of client registrations and token requests (reference, section 5). passbridge treats them by their status;
+/// to an operator they say more.
+const OAUTH_CODES: &[(&str, Symptom)] = &[
     ("invalid_software_statement", Symptom::CredentialsRefused),
     ("unapproved_software_statement", Symptom::CredentialsRefused),
     ("invalid_client", Symptom::CredentialsRefused),
@@ -127,11 +126,11 @@ const EXPLAINED: &[(&str, Symptom)] = &[
     ("invalid_request", Symptom::BadRequest),
 ];
 
-/// How far behind "required" or "missing" the name of what is missing may begin, in bytes, and how long it may be.
+/// The greatest distance of a parameter's name from "required" or "missing", and its greatest length, in bytes.
 const NAME_WITHIN: usize = 60;
 const NAME_MAX: usize = 64;
 
-/// Words by which people describe what they see, in lower case.
+/// Phrases that describe a symptom, in lower case.
 const WORDS: [(&str, Symptom); 14] = [
     ("cannot log in", Symptom::LoginFails),
     ("can't log in", Symptom::LoginFails),
@@ -149,8 +148,7 @@ const WORDS: [(&str, Symptom); 14] = [
     ("connection refused", Symptom::Unavailable),
 ];
 
-/// What a text tells: its code of an error is more exact than its words, and those than a status. `None` where nothing in it
-/// is known.
+/// Returns the symptom that a text describes. An error code is more specific than a phrase, and a phrase than a status.
 #[must_use]
 pub(crate) fn read(text: &str) -> Option<Symptom> {
     let response = PastedResponse::read(text);
@@ -169,9 +167,9 @@ pub(crate) fn read(text: &str) -> Option<Symptom> {
     by_word.or_else(|| statuses(text).find_map(Symptom::of_status))
 }
 
-/// What a code of the provider's in the text tells.
+/// Returns the symptom of an error code of the provider in the text.
 fn by_code(text: &str) -> Option<Symptom> {
-    if let Some((_, symptom)) = EXPLAINED.iter().find(|(code, _)| has_word(text, code)) {
+    if let Some((_, symptom)) = OAUTH_CODES.iter().find(|(code, _)| has_word(text, code)) {
         return Some(symptom.clone());
     }
     if let Some(code) = upstream_code::codes().find(|code| has_word(text, code)) {
@@ -181,7 +179,7 @@ fn by_code(text: &str) -> Option<Symptom> {
     prefix.map(|(_, meaning)| Symptom::of_meaning(meaning))
 }
 
-/// What an error says that the request lacks: a name in quotes behind "required" or "missing", or what v2 lists as
+/// Returns the parameter that the request lacks: a name in quotes after "required" or "missing", or the first of v2's
 /// `missingParameters`.
 fn missing_parameter(text: &str) -> Option<String> {
     if let Ok(body) = serde_json::from_str::<Value>(text)
@@ -190,7 +188,7 @@ fn missing_parameter(text: &str) -> Option<String> {
     {
         return Some(name.to_owned());
     }
-    // As XML and JSON write a quote.
+    // Quotes, as XML and JSON escape them.
     let text = text.replace("&apos;", "'").replace("&#39;", "'").replace("\\\"", "'");
     let lower = text.to_ascii_lowercase();
     let ends = ["required", "missing"].into_iter().flat_map(|word| {
@@ -204,28 +202,15 @@ fn missing_parameter(text: &str) -> Option<String> {
     })
 }
 
-/// Whether a parameter or a header can be named so.
+/// Whether the text is a valid name of a parameter or header.
 fn is_name(text: &str) -> bool {
     (1..=NAME_MAX).contains(&text.len())
         && text.chars().all(|char| char.is_ascii_alphanumeric() || "-_.".contains(char))
 }
 
-/// What our own errors with this reason probably come from; `reason_of` names the reason of an error.
-#[must_use]
-pub(crate) fn causes_of_reason(
-    text: &str,
-    reason_of: impl Fn(&Error) -> &'static str,
-) -> Option<(&'static str, Vec<ProbableCause>)> {
-    // The longest first, since one name may be in another.
-    let mut samples = Error::samples();
-    samples.sort_by_key(|error| std::cmp::Reverse(reason_of(error).len()));
-    let found = samples.into_iter().find(|error| has_word(text, reason_of(error)))?;
-    let causes = match &found {
-        // One reason for many problems.
-        Error::NotAuthenticated(_) => Symptom::NotAuthorized.causes(),
-        _ => probable_causes(&found),
-    };
-    Some((reason_of(&found), causes))
+/// Returns the error codes of client registrations and token requests.
+pub(crate) fn oauth_codes() -> impl Iterator<Item = &'static str> {
+    OAUTH_CODES.iter().map(|(code, _)| *code)
 }
 
 /// An HTTP response as tools print it.
@@ -244,14 +229,14 @@ impl<'a> PastedResponse<'a> {
         Some(Self { status, body })
     }
 
-    /// The status in the body, which may differ, and is the more exact one.
+    /// Returns the status in the body, which may differ from the response's and is the more specific one.
     fn inner_status(&self) -> Option<u16> {
         let body: Value = serde_json::from_str(self.body).ok()?;
         u16::try_from(body.get("status")?.as_u64()?).ok()
     }
 }
 
-/// The numbers in a text that can be a status of an error.
+/// Returns the numbers in a text that can be an error status.
 fn statuses(text: &str) -> impl Iterator<Item = u16> {
     let words = text.split(|character: char| !character.is_ascii_alphanumeric());
     words
@@ -260,8 +245,8 @@ fn statuses(text: &str) -> impl Iterator<Item = u16> {
         .filter(|status| (400..600).contains(status))
 }
 
-/// Whether `word` stands in `text` by itself, and not as a part of a longer one.
-fn has_word(text: &str, word: &str) -> bool {
+/// Whether `text` contains `word` as a whole word.
+pub(crate) fn has_word(text: &str, word: &str) -> bool {
     let is_part = |character: char| character.is_ascii_alphanumeric() || character == '_';
     text.match_indices(word).any(|(start, _)| {
         let (before, after) = (&text[..start], &text[start + word.len()..]);
@@ -274,7 +259,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_symptom_is_read_from_whatever_is_pasted() {
+    fn symptoms_are_read_from_pasted_texts() {
         for (text, expected) in [
             ("401", Symptom::NotAuthorized),
             ("status=403 for the device", Symptom::Forbidden),
@@ -297,7 +282,7 @@ mod tests {
     }
 
     #[test]
-    fn what_an_error_says_is_missing_is_named() {
+    fn missing_parameters_are_named() {
         for (text, name) in [
             (
                 "HTTP/1.1 400\r\n\r\n{\"status\":400,\"message\":\"Required 'deviceId' is not present\"}",

@@ -1,25 +1,25 @@
-//! The provider's own codes of errors.
+//! The provider's error codes.
 
 use super::entitlement::RefusalReason;
 
-/// What a code of the provider's means to us.
+/// What an error code of the provider means for a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum UpstreamErrorMeaning {
-    /// A field of our request is not right, by its name in our API.
+    /// A field of our request is invalid. The name is that of our API.
     Field(&'static str),
-    /// The registration code is not known.
+    /// The registration code is unknown.
     CodeUnknown,
-    /// The access token is not good for this.
+    /// The access token does not permit the call.
     Token,
-    /// What was asked for is denied: an answer of its own where decisions are asked for.
+    /// The resource is denied: a response of its own in calls that ask for a decision.
     Denied(RefusalReason),
-    /// What the provider has configured does not permit it.
+    /// The provider's configuration does not permit the call.
     Configuration,
-    /// The provider, or an operator behind it, has a breakdown.
+    /// The provider, or an operator behind it, has an outage.
     Breakdown,
 }
 
-/// What the provider's own codes mean (reference, section 7; of the device flow, section 5.2; the list in its OpenAPI file).
+/// The codes with their meanings (reference, section 7; reference of the device flow, section 5.2; the list in its OpenAPI file).
 const CODES: &[(&str, UpstreamErrorMeaning)] = &[
     ("invalid_requestor", UpstreamErrorMeaning::Field("requestor_id")),
     ("invalid_parameter_service_provider", UpstreamErrorMeaning::Field("requestor_id")),
@@ -92,22 +92,22 @@ const CODES: &[(&str, UpstreamErrorMeaning)] = &[
     ("maximum_attempts_exceeded", UpstreamErrorMeaning::Breakdown),
 ];
 
-/// What codes begin with of which there are several of a kind.
+/// Prefixes that several codes with one meaning share.
 const PREFIXES: [(&str, UpstreamErrorMeaning); 2] = [
     ("invalid_configuration_", UpstreamErrorMeaning::Configuration),
     ("invalid_header_pfs_", UpstreamErrorMeaning::Field("AP-Partner-Framework-Status")),
 ];
 
-/// The code for an operator that the requestor does not work with; a domain that is not registered is told so too.
+/// The code for an operator that is not integrated with the requestor, and for a domain that is not registered.
 pub(crate) const INVALID_INTEGRATION: &str = "invalid_integration";
 
 impl UpstreamErrorMeaning {
-    /// Why a resource may not be watched about which this is said.
+    /// Returns the reason for which a resource with this error is denied.
     #[must_use]
     pub(crate) fn refusal_reason(self) -> RefusalReason {
         match self {
             Self::Denied(reason) => reason,
-            // Decisions know no codes of logins: what has ended is the login.
+            // A decision involves no registration code: it is the login that has ended.
             Self::CodeUnknown => RefusalReason::NotLoggedIn,
             Self::Breakdown => RefusalReason::Undecided,
             Self::Field(_) | Self::Configuration => RefusalReason::Configuration,
@@ -116,7 +116,7 @@ impl UpstreamErrorMeaning {
     }
 }
 
-/// What a code means, if it is known.
+/// Returns the meaning of a known code.
 #[must_use]
 pub(crate) fn meaning(code: &str) -> Option<UpstreamErrorMeaning> {
     let known = CODES.iter().find(|(known, _)| *known == code);
@@ -124,12 +124,12 @@ pub(crate) fn meaning(code: &str) -> Option<UpstreamErrorMeaning> {
     known.map(|(_, meaning)| *meaning)
 }
 
-/// Every code that is known by its whole name.
+/// Returns every code that is known by its full name.
 pub(crate) fn codes() -> impl Iterator<Item = &'static str> {
     CODES.iter().map(|(code, _)| *code)
 }
 
-/// What codes that begin so mean.
+/// Returns the prefixes of codes with their meanings.
 pub(crate) fn prefixes() -> impl Iterator<Item = (&'static str, UpstreamErrorMeaning)> {
     PREFIXES.into_iter()
 }
@@ -138,7 +138,7 @@ pub(crate) fn prefixes() -> impl Iterator<Item = (&'static str, UpstreamErrorMea
 mod tests {
     use super::*;
 
-    /// The provider's own list, in its pages and its OpenAPI file.
+    /// The codes in the provider's pages and in its OpenAPI file.
     const LISTED: &str = "invalid_parameter_service_provider invalid_parameter_mvpd invalid_parameter_code \
         invalid_parameter_redirect_url invalid_parameter_resources invalid_parameter_partner \
         invalid_parameter_saml_response invalid_header_device_info invalid_header_device_identifier \
@@ -163,7 +163,7 @@ mod tests {
         degraded_integration";
 
     #[test]
-    fn every_code_that_the_provider_lists_is_known_and_has_causes() {
+    fn every_listed_code_is_known_and_has_causes() {
         for code in LISTED.split_whitespace() {
             assert!(meaning(code).is_some(), "{code}");
             let symptom = crate::domain::symptom::read(code).unwrap_or_else(|| panic!("{code} is not read"));

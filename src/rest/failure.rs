@@ -257,7 +257,7 @@ impl Failure {
 }
 
 /// Returns the HTTP status of an error. The match is exhaustive, so that a new error cannot be omitted.
-fn status_of(error: &Error) -> StatusCode {
+pub(crate) fn status_of(error: &Error) -> StatusCode {
     match error {
         Error::InvalidFields(_)
         | Error::MalformedMessage(_)

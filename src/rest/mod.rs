@@ -116,6 +116,7 @@ pub(crate) struct RestDependencies {
     pub answer_timeout: Duration,
 }
 
+pub(crate) use failure::status_of;
 pub(crate) use passthrough::Passthrough;
 
 /// The state of handlers.

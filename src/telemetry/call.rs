@@ -66,7 +66,8 @@ fn is_server_error(code: Code) -> bool {
     )
 }
 
-fn code_name(code: Code) -> &'static str {
+/// Returns the name of a code in the gRPC specification.
+pub(crate) fn code_name(code: Code) -> &'static str {
     match code {
         Code::Ok => "OK",
         Code::Cancelled => "CANCELLED",

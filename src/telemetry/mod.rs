@@ -18,7 +18,7 @@ use std::sync::Arc;
 
 use http::{HeaderMap, Method};
 
-pub(crate) use call::CallRecord;
+pub(crate) use call::{CallRecord, code_name};
 #[cfg(test)]
 pub(crate) use captured_log::CapturedLog;
 pub(crate) use log::{init, report_defect, report_error};

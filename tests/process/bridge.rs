@@ -254,10 +254,10 @@ fn every_row_of_the_documented_table_is_explained() {
         ("401", &["no Authorization header", "in seconds"]),
         (
             "400 during authentication",
-            &["does not know the code", "cross-site scripting", "hosts file is missing"],
+            &["does not know the code", "cross-site scripting", "hosts file has no entry"],
         ),
         ("400 bad request", &["URL of the call is wrong", "SAML assertion"]),
-        ("403", &["called too fast", "hosts file is missing", "was left in the hosts file"]),
+        ("403", &["called too fast", "hosts file has no entry", "hosts file still has an entry"]),
         (
             "cannot log in on the MVPD page",
             &["password do not match", "disabled the login", "production and staging"],

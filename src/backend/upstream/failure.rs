@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
-use http::StatusCode;
-use serde_json::Value;
+use http::{HeaderMap, StatusCode};
+use serde_json::{Value, json};
 
 use super::{
     call::ProviderResponse,
     json::{number, plain, text},
+    registration::refused,
 };
 use crate::domain::{
     entitlement::RefusalReason,
@@ -129,6 +130,26 @@ fn by_status(
         500.. => broken("it reports a server error", details),
         _ => broken("its response has an unexpected status", details),
     }
+}
+
+/// Returns the error that a response with this status and no error code leads to.
+pub(crate) fn error_of_status(status: u16) -> Error {
+    refusal(&response(status, &Value::Null), false)
+}
+
+/// Returns the error that this code of the provider leads to, of its API or of its OAuth endpoints.
+pub(crate) fn error_of_code(code: &str) -> Error {
+    const BAD_REQUEST: u16 = 400;
+    if upstream_code::meaning(code).is_some() {
+        refusal(&response(BAD_REQUEST, &json!({ "code": code })), false)
+    } else {
+        refused(&response(BAD_REQUEST, &json!({ "error": code })))
+    }
+}
+
+fn response(status: u16, body: &Value) -> ProviderResponse {
+    let status = StatusCode::from_u16(status).unwrap_or_default();
+    ProviderResponse { status, headers: HeaderMap::new(), body: body.to_string().into() }
 }
 
 fn meaning(details: &UpstreamAnswer) -> Option<UpstreamErrorMeaning> {

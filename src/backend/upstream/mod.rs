@@ -50,6 +50,7 @@ use tokio_util::task::TaskTracker;
 
 pub use circuit::CircuitState;
 pub use credentials::RegisteredStatement;
+pub(crate) use failure::{error_of_code, error_of_status};
 pub use options::{TokenParameters, UpstreamClient, UpstreamOptions};
 pub use shadow::ShadowedCodes;
 pub use token::release_leases;

@@ -340,7 +340,7 @@ fn did_not_register(error: &Error) -> bool {
 }
 
 /// Returns the error for an error response. An OAuth error code means that the credentials are refused.
-fn refused(answer: &ProviderResponse) -> Error {
+pub(super) fn refused(answer: &ProviderResponse) -> Error {
     let body: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
     match text(&body, "error") {
         Some(code) if answer.status.is_client_error() => {
