@@ -188,7 +188,7 @@ pub trait Trials: Send + Sync {
     ) -> StoreResult<TrialView>;
 
     /// Deletes the trial of the target, with all its bindings, if it matches `application`. Returns the number of deleted
-    /// trials, if the store can count them cheaply: not for [`ResetTarget::All`].
+    /// trials, if the store can count them cheaply: not for a reset of all.
     async fn reset(
         &self,
         temp_pass: &TempPassKey,
