@@ -410,12 +410,12 @@ impl Error {
             Self::Unsupported("the backend does not support this operation".to_owned()),
             Self::StoreUnavailable(StoreError::Unavailable(String::new())),
             Self::UpstreamUnavailable {
-                problem: "it does not answer in time",
+                problem: "it did not respond in time",
                 answer: answer.clone(),
                 retry_after: Some(second),
             },
             Self::UpstreamUnavailable {
-                problem: "it reports a breakdown",
+                problem: "it reports a server error",
                 answer: answered,
                 retry_after: None,
             },

@@ -57,7 +57,7 @@ const CASES: [Case; 14] = [
         Code::InvalidArgument,
         "UPSTREAM_REJECTED",
         Some("invalid_header_device_info"),
-        "device's information",
+        "device information",
     ),
     case(
         400,
@@ -81,7 +81,7 @@ const CASES: [Case; 14] = [
         Code::Unavailable,
         "UPSTREAM_UNAVAILABLE",
         Some("internal_server_error"),
-        "breakdown",
+        "outage",
     ),
     case(
         400,
@@ -89,7 +89,7 @@ const CASES: [Case; 14] = [
         Code::Unavailable,
         "UPSTREAM_UNAVAILABLE",
         Some("network_connection_timeout"),
-        "breakdown",
+        "outage",
     ),
     // The two statuses differ, and the one in the body is more exact.
     case(
@@ -98,9 +98,9 @@ const CASES: [Case; 14] = [
         Code::Unavailable,
         "UPSTREAM_UNAVAILABLE",
         Some("something_new"),
-        "breakdown",
+        "outage",
     ),
-    case(503, "<html>no", Code::Unavailable, "UPSTREAM_UNAVAILABLE", None, "breakdown"),
+    case(503, "<html>no", Code::Unavailable, "UPSTREAM_UNAVAILABLE", None, "outage"),
     case(
         418,
         r#"{"code":"a code\nwith a line","status":418}"#,
@@ -109,7 +109,7 @@ const CASES: [Case; 14] = [
         Some("acodewithaline"),
         "URL",
     ),
-    case(302, "", Code::Unavailable, "UPSTREAM_UNAVAILABLE", None, "breakdown"),
+    case(302, "", Code::Unavailable, "UPSTREAM_UNAVAILABLE", None, "outage"),
 ];
 
 #[tokio::test]
