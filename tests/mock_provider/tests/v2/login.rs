@@ -6,14 +6,14 @@ use crate::support::{DONE, Provider, complete, http, ok};
 
 /// The page on which a browser is.
 #[derive(Debug)]
-enum Place {
+enum LoginResponse {
     /// A page of the mock provider.
     Page { status: u16, body: String },
     /// Another address, as after a login.
     Elsewhere(String),
 }
 
-impl Place {
+impl LoginResponse {
     #[track_caller]
     fn page(self, status: u16) -> String {
         match self {
@@ -32,29 +32,29 @@ impl Place {
 }
 
 /// Opens a page and follows redirects.
-async fn open(provider: &Provider, url: &str) -> Place {
+async fn open(provider: &Provider, url: &str) -> LoginResponse {
     follow(provider, "GET", url, String::new()).await
 }
 
 /// Submits the form of the page.
-async fn submit(provider: &Provider, page: &str, fields: &str) -> Place {
+async fn submit(provider: &Provider, page: &str, fields: &str) -> LoginResponse {
     let after = |mark: &str| page.split_once(mark).and_then(|(_, rest)| rest.split_once('"')).expect(mark).0;
     let form = format!("RelayState={}&{fields}", after(r#"name="RelayState" value=""#));
     follow(provider, "POST", after(r#"action=""#), form).await
 }
 
-async fn follow(provider: &Provider, method: &str, url: &str, form: String) -> Place {
+async fn follow(provider: &Provider, method: &str, url: &str, form: String) -> LoginResponse {
     let (mut method, mut url, mut form) = (method, url.to_owned(), form);
     for _ in 0..10 {
         let path = match url.strip_prefix(&provider.origin()) {
             Some(path) => path,
             None if url.starts_with('/') => &url,
-            None => return Place::Elsewhere(url),
+            None => return LoginResponse::Elsewhere(url),
         };
         let answer = http::call(provider.address, method, path).form(form).send().await;
         if answer.status != 302 {
             assert!(answer.header("content-type").starts_with("text/html"), "{answer:?}");
-            return Place::Page { status: answer.status.as_u16(), body: answer.body };
+            return LoginResponse::Page { status: answer.status.as_u16(), body: answer.body };
         }
         (method, form) = ("GET", String::new());
         url = answer.header("location").to_owned();
