@@ -54,45 +54,18 @@ pub(super) struct RestCall {
     pub environment: EnvironmentName,
 }
 
-/// Answers a call of an authenticated caller with the result of `work`, in the requested format.
-pub(super) async fn respond(
-    face: &RestFace,
-    request: Request,
-    work: impl AsyncFnOnce(
-        &RestCall,
-        &Identity,
-        &Parameters<'_>,
-        Violations,
-        ResponseFormat,
-    ) -> Result<Response, Failure>,
-) -> Response {
-    respond_to(face, request, CallerRequirement::Known, work).await
-}
-
-/// The same for a path that second-screen pages call, which need no credentials if the environment is configured so. A
-/// caller without credentials has [`Proof::Open`] and the permissions of [`Identity::second_screen`].
-pub(super) async fn respond_open(
-    face: &RestFace,
-    request: Request,
-    work: impl AsyncFnOnce(
-        &RestCall,
-        &Identity,
-        &Parameters<'_>,
-        Violations,
-        ResponseFormat,
-    ) -> Result<Response, Failure>,
-) -> Response {
-    respond_to(face, request, CallerRequirement::KnownOrSecondScreen, work).await
-}
-
 /// The callers that a path accepts.
 #[derive(Clone, Copy)]
-enum CallerRequirement {
+pub(super) enum CallerRequirement {
+    /// Callers with credentials.
     Known,
+    /// The same for a path that second-screen pages call, which need no credentials if the environment is configured so. A
+    /// caller without credentials has [`Proof::Open`] and the permissions of [`Identity::second_screen`].
     KnownOrSecondScreen,
 }
 
-async fn respond_to(
+/// Answers a call of an accepted caller with the result of `work`, in the requested format.
+pub(super) async fn respond(
     face: &RestFace,
     request: Request,
     callers: CallerRequirement,

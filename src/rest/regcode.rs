@@ -8,7 +8,7 @@ use http::{StatusCode, header::USER_AGENT};
 
 use super::{
     RestFace, X_DEVICE_INFO,
-    call::{RestCall, answer, respond, respond_open},
+    call::{CallerRequirement, RestCall, answer, respond},
     format::split_extension,
     identity::{application, authorization_type, is_older_than_device_information, record_nonce},
     parameters::Parameters,
@@ -41,19 +41,24 @@ pub(super) async fn create(
     requestor: PathParameters<String>,
     request: Request,
 ) -> Response {
-    respond(&face, request, async |call, identity, parameters, mut violations, format| {
-        let place = place(&face, call, requestor, parameters, &mut violations);
-        let request = create_request(&face, call, parameters, &identity.proof, place, violations)?;
-        let client = call.addresses.client;
-        match &request.device_id {
-            Some(device_id) => face.create_throttle.admit(client, device_id.as_str()).await?,
-            // A server may create codes for many devices that have no id yet.
-            None => face.create_throttle.admit(client, &call.addresses.device.to_string()).await?,
-        }
-        record_nonce(&face, identity, client).await?;
-        let created = face.registration.create(&identity.caller, request, None).await?;
-        Ok(answer(StatusCode::CREATED, format, render(&created.view.registration, format)?))
-    })
+    respond(
+        &face,
+        request,
+        CallerRequirement::Known,
+        async |call, identity, parameters, mut violations, format| {
+            let place = place(&face, call, requestor, parameters, &mut violations);
+            let request = create_request(&face, call, parameters, &identity.proof, place, violations)?;
+            let client = call.addresses.client;
+            match &request.device_id {
+                Some(device_id) => face.create_throttle.admit(client, device_id.as_str()).await?,
+                // A server may create codes for many devices that have no id yet.
+                None => face.create_throttle.admit(client, &call.addresses.device.to_string()).await?,
+            }
+            record_nonce(&face, identity, client).await?;
+            let created = face.registration.create(&identity.caller, request, None).await?;
+            Ok(answer(StatusCode::CREATED, format, render(&created.view.registration, format)?))
+        },
+    )
     .await
 }
 
@@ -62,13 +67,18 @@ pub(super) async fn read(
     segments: PathParameters<(String, String)>,
     request: Request,
 ) -> Response {
-    respond_open(&face, request, async |call, identity, parameters, violations, format| {
-        let lookup = lookup(&face, call, segments, parameters, violations)?;
-        record_nonce(&face, identity, call.addresses.client).await?;
-        // The documented record cannot be partial.
-        let view = face.registration.get_whole(&identity.caller, &lookup).await?;
-        Ok(answer(StatusCode::OK, format, render(&view.registration, format)?))
-    })
+    respond(
+        &face,
+        request,
+        CallerRequirement::KnownOrSecondScreen,
+        async |call, identity, parameters, violations, format| {
+            let lookup = lookup(&face, call, segments, parameters, violations)?;
+            record_nonce(&face, identity, call.addresses.client).await?;
+            // The documented record cannot be partial.
+            let view = face.registration.get_whole(&identity.caller, &lookup).await?;
+            Ok(answer(StatusCode::OK, format, render(&view.registration, format)?))
+        },
+    )
     .await
 }
 
@@ -77,7 +87,7 @@ pub(super) async fn delete(
     segments: PathParameters<(String, String)>,
     request: Request,
 ) -> Response {
-    respond(&face, request, async |call, identity, parameters, violations, _| {
+    respond(&face, request, CallerRequirement::Known, async |call, identity, parameters, violations, _| {
         let lookup = lookup(&face, call, segments, parameters, violations)?;
         record_nonce(&face, identity, call.addresses.client).await?;
         face.registration.delete(&identity.caller, &lookup).await?;

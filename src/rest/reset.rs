@@ -9,7 +9,7 @@ use http::StatusCode;
 
 use super::{
     RestFace,
-    call::{RestCall, respond},
+    call::{CallerRequirement, RestCall, respond},
     identity::record_nonce,
     parameters::Parameters,
 };
@@ -27,51 +27,70 @@ use crate::{
 
 /// `DELETE /reset-tempass/v3/reset`
 pub(super) async fn reset(State(face): State<RestFace>, request: Request) -> Response {
-    respond(&face, request, async |call, identity, parameters, mut violations, _| {
-        let known = ["requestor_id", "mvpd_id", "device_id", "appId", "deviceUser", "environment", "format"];
-        parameters.check_names(&known, &mut violations);
-        parameters.check_body(&mut violations);
-        let place = place(&face, call, parameters, &mut violations);
-        let target = target(parameters, "device_id", &mut violations, |text, violations| {
-            violations.take(DeviceId::parse("device_id", text)).map(ResetTarget::Device)
-        });
-        let application = application(parameters, &mut violations);
-        if target == Some(ResetTarget::All) && !application.is_empty() {
-            violations
-                .add("device_id", "is required with appId or deviceUser, because all means every trial");
-        }
-        let request = match (place, target) {
-            (Some(place), Some(target)) if violations.is_empty() => {
-                ResetTempPass { place, target, application, by: ResetBy::Device }
+    respond(
+        &face,
+        request,
+        CallerRequirement::Known,
+        async |call, identity, parameters, mut violations, _| {
+            let known =
+                ["requestor_id", "mvpd_id", "device_id", "appId", "deviceUser", "environment", "format"];
+            parameters.check_names(&known, &mut violations);
+            parameters.check_body(&mut violations);
+            let place = place(&face, call, parameters, &mut violations);
+            let target = target(parameters, "device_id", &mut violations, |text, violations| {
+                violations.take(DeviceId::parse("device_id", text)).map(ResetTarget::Device)
+            });
+            let application = application(parameters, &mut violations);
+            if target == Some(ResetTarget::All) && !application.is_empty() {
+                violations
+                    .add("device_id", "is required with appId or deviceUser, because all means every trial");
             }
-            _ => return Err(violations.into_error().into()),
-        };
-        record_nonce(&face, identity, call.addresses.client).await?;
-        face.temp_pass.reset(&identity.caller, &AuditOrigin::new("rest", call.headers()), request).await?;
-        Ok(StatusCode::NO_CONTENT.into_response())
-    })
+            let request = match (place, target) {
+                (Some(place), Some(target)) if violations.is_empty() => {
+                    ResetTempPass { place, target, application, by: ResetBy::Device }
+                }
+                _ => return Err(violations.into_error().into()),
+            };
+            record_nonce(&face, identity, call.addresses.client).await?;
+            face.temp_pass
+                .reset(&identity.caller, &AuditOrigin::new("rest", call.headers()), request)
+                .await?;
+            Ok(StatusCode::NO_CONTENT.into_response())
+        },
+    )
     .await
 }
 
 /// `DELETE /reset-tempass/v3/reset/generic`
 pub(super) async fn reset_generic(State(face): State<RestFace>, request: Request) -> Response {
-    respond(&face, request, async |call, identity, parameters, mut violations, _| {
-        parameters.check_names(&["requestor_id", "mvpd_id", "key", "environment", "format"], &mut violations);
-        parameters.check_body(&mut violations);
-        let place = place(&face, call, parameters, &mut violations);
-        let target = target(parameters, "key", &mut violations, |text, violations| {
-            violations.take(GenericKey::parse("key", text)).map(ResetTarget::Key)
-        });
-        let request = match (place, target) {
-            (Some(place), Some(target)) if violations.is_empty() => {
-                ResetTempPass { place, target, application: TrialApplication::default(), by: ResetBy::Key }
-            }
-            _ => return Err(violations.into_error().into()),
-        };
-        record_nonce(&face, identity, call.addresses.client).await?;
-        face.temp_pass.reset(&identity.caller, &AuditOrigin::new("rest", call.headers()), request).await?;
-        Ok(StatusCode::NO_CONTENT.into_response())
-    })
+    respond(
+        &face,
+        request,
+        CallerRequirement::Known,
+        async |call, identity, parameters, mut violations, _| {
+            parameters
+                .check_names(&["requestor_id", "mvpd_id", "key", "environment", "format"], &mut violations);
+            parameters.check_body(&mut violations);
+            let place = place(&face, call, parameters, &mut violations);
+            let target = target(parameters, "key", &mut violations, |text, violations| {
+                violations.take(GenericKey::parse("key", text)).map(ResetTarget::Key)
+            });
+            let request = match (place, target) {
+                (Some(place), Some(target)) if violations.is_empty() => ResetTempPass {
+                    place,
+                    target,
+                    application: TrialApplication::default(),
+                    by: ResetBy::Key,
+                },
+                _ => return Err(violations.into_error().into()),
+            };
+            record_nonce(&face, identity, call.addresses.client).await?;
+            face.temp_pass
+                .reset(&identity.caller, &AuditOrigin::new("rest", call.headers()), request)
+                .await?;
+            Ok(StatusCode::NO_CONTENT.into_response())
+        },
+    )
     .await
 }
 

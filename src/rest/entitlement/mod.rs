@@ -31,7 +31,7 @@ use uuid::Uuid;
 
 use super::{
     RestFace,
-    call::{RestCall, respond, respond_open},
+    call::{CallerRequirement, RestCall, respond},
     parameters::Parameters,
 };
 use crate::{
@@ -105,11 +105,12 @@ async fn answer(
                 Err(failure) => Ok(failure.render(endpoint, &flow)),
             }
         };
-    let mut response = if endpoint.is_of_second_screen() {
-        respond_open(&face, request, work).await
+    let callers = if endpoint.is_of_second_screen() {
+        CallerRequirement::KnownOrSecondScreen
     } else {
-        respond(&face, request, work).await
+        CallerRequirement::Known
     };
+    let mut response = respond(&face, request, callers, work).await;
     if let Some(id) = id.and_then(|id| HeaderValue::from_str(&id.to_string()).ok()) {
         response.headers_mut().insert(ADOBE_REQUEST_ID, id);
     }

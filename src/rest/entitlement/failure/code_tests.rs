@@ -1,6 +1,11 @@
 //! The responses to the provider's error codes, for each call.
 
-use super::*;
+use super::{body::HELP_URL, *};
+use crate::domain::{
+    entitlement::RefusalReason,
+    error::{UpstreamAnswer, Violation},
+    upstream_code::{self, UpstreamErrorMeaning},
+};
 
 fn answer(status: u16, code: &str) -> UpstreamAnswer {
     UpstreamAnswer { status: Some(status), code: Some(code.to_owned()), ..UpstreamAnswer::default() }
