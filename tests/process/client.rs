@@ -275,6 +275,7 @@ async fn metrics_count_rest_calls_by_route_and_the_log_records_operator_actions(
     assert!(metrics.contains("passbridge_connections_opened_total{listener=\"rest\"}"), "{metrics}");
     let line = server.wait_for_line("software statement issued");
     assert!(line.contains("REF") && !line.contains("eyJ"), "{line}");
+    assert!(!line.contains("StatementCommand"), "a name of the source code: {line}");
 }
 
 #[tokio::test]

@@ -39,7 +39,7 @@ pub struct StatementCommand {
 struct StatementSubject<'a> {
     statement: Option<Uuid>,
     #[serde(flatten)]
-    asked: &'a StatementCommand,
+    command: &'a StatementCommand,
 }
 
 impl OperatorService {
@@ -51,10 +51,19 @@ impl OperatorService {
         let mint = mint_statement(&self.policy.load(), command.clone());
         let minted = mint.and_then(|mint| self.client_registration.mint_statement(mint));
         let subject =
-            StatementSubject { statement: minted.as_ref().ok().map(|(id, _)| *id), asked: &command };
+            StatementSubject { statement: minted.as_ref().ok().map(|(id, _)| *id), command: &command };
         self.record("statement_minted", operator, subject, &minted).await;
         let (id, statement) = minted?;
-        tracing::info!(%id, asked = ?command, "software statement issued");
+        tracing::info!(
+            %id,
+            requestors = ?command.requestors,
+            environments = ?command.environments,
+            permissions = ?command.permissions,
+            software_id = command.software_id,
+            client_name = command.client_name,
+            software_version = command.software_version,
+            "software statement issued"
+        );
         Ok(statement.into())
     }
 }
