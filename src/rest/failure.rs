@@ -212,7 +212,8 @@ impl Failure {
                     .to_owned()
             }
             Self::UnknownPath => {
-                "this path does not exist; this server has /reggie/v1, /reset-tempass/v3 and /o/client"
+                "this path does not exist; this server has /reggie/v1, /reset-tempass/v3, /o/client and, for requestors \
+                 over the provider, /api/v1"
                     .to_owned()
             }
             Self::MethodNotAllowed => {
